@@ -1,0 +1,148 @@
+//! Capacity, bounds, and the one function that says which bounds hold at an instant.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+
+use super::desired::DesiredTarget;
+
+/// A number of instances, copies or provisioned concurrency units: 0 to 2^31 - 1, the API's integer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Capacity(u32);
+
+impl Capacity {
+    /// No capacity at all.
+    pub const ZERO: Self = Self(0);
+
+    /// Accepts what fits the API's 32-bit integer; `None` above 2147483647.
+    #[must_use]
+    pub fn new(units: u32) -> Option<Self> {
+        i32::try_from(units).ok().map(|_| Self(units))
+    }
+
+    /// The number of units.
+    #[must_use]
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Capacity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// Minimum and maximum capacity of a target; the minimum is never above the maximum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Bounds {
+    min: Capacity,
+    max: Capacity,
+}
+
+/// Bounds the wrong way round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the minimum, {min}, is above the maximum, {max}")]
+pub struct BoundsError {
+    /// The rejected minimum.
+    pub min: Capacity,
+    /// The rejected maximum.
+    pub max: Capacity,
+}
+
+impl Bounds {
+    /// Accepts `min <= max`.
+    ///
+    /// # Errors
+    /// [`BoundsError`] when the minimum is above the maximum.
+    pub fn new(min: Capacity, max: Capacity) -> Result<Self, BoundsError> {
+        if min <= max { Ok(Self { min, max }) } else { Err(BoundsError { min, max }) }
+    }
+
+    /// The lower end.
+    #[must_use]
+    pub fn min(self) -> Capacity {
+        self.min
+    }
+
+    /// The upper end.
+    #[must_use]
+    pub fn max(self) -> Capacity {
+        self.max
+    }
+
+    /// The capacity inside these bounds that is nearest to `capacity`.
+    #[must_use]
+    pub fn clamp(self, capacity: Capacity) -> Capacity {
+        capacity.clamp(self.min, self.max)
+    }
+}
+
+impl fmt::Display for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}..{}", self.min, self.max)
+    }
+}
+
+/// Why one end of the effective bounds is where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BoundSource {
+    /// The base bounds of the config; nothing else has a say at this instant.
+    Base,
+}
+
+impl BoundSource {
+    /// The source as a stable label.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+        }
+    }
+}
+
+/// The bounds of a target at one instant, with the reason for each end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EffectiveBounds {
+    /// The bounds that hold.
+    pub bounds: Bounds,
+    /// What set the minimum.
+    pub min_source: BoundSource,
+    /// What set the maximum.
+    pub max_source: BoundSource,
+}
+
+/// The bounds that `target` should have at `now`.
+///
+/// Level-triggered: it needs no memory of what ran before, so a daemon that was down is right at once. The
+/// planner and everything that shows bounds call this one function.
+#[must_use]
+pub fn effective_bounds(target: &DesiredTarget, _now: DateTime<Utc>) -> EffectiveBounds {
+    EffectiveBounds {
+        bounds: target.bounds,
+        min_source: BoundSource::Base,
+        max_source: BoundSource::Base,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn capacity(n: u32) -> Capacity {
+        Capacity::new(n).unwrap()
+    }
+
+    #[test]
+    fn min_above_max_can_not_exist() {
+        let error = Bounds::new(capacity(3), capacity(2)).unwrap_err();
+        assert_eq!(error.to_string(), "the minimum, 3, is above the maximum, 2");
+        assert!(Bounds::new(capacity(2), capacity(2)).is_ok());
+    }
+
+    #[test]
+    fn capacity_fits_the_api() {
+        assert!(Capacity::new(u32::MAX).is_none());
+        assert!(Capacity::new(i32::MAX.unsigned_abs()).is_some());
+    }
+}

@@ -1,0 +1,313 @@
+//! Metrics that target tracking can follow, and what SageMaker publishes them under.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use super::target::{Dimension, TargetId};
+
+/// A metric that Application Auto Scaling knows by one word (aws-autoscaling.md 2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PredefinedMetric {
+    /// Requests per minute per instance.
+    InvocationsPerInstance,
+    /// Requests executing or queued per model, 10 s resolution.
+    ConcurrentRequestsPerModel,
+    /// Executions over allocated provisioned concurrency, as a ratio.
+    ProvisionedConcurrencyUtilization,
+    /// Requests per minute per copy.
+    InvocationsPerCopy,
+    /// Requests executing or queued per copy, 10 s resolution.
+    ConcurrentRequestsPerCopy,
+}
+
+/// A word that names no predefined metric.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a predefined metric")]
+pub struct UnknownMetric(pub String);
+
+impl PredefinedMetric {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::InvocationsPerInstance,
+        Self::ConcurrentRequestsPerModel,
+        Self::ProvisionedConcurrencyUtilization,
+        Self::InvocationsPerCopy,
+        Self::ConcurrentRequestsPerCopy,
+    ];
+
+    /// The name that our config uses.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InvocationsPerInstance => "invocations_per_instance",
+            Self::ConcurrentRequestsPerModel => "concurrent_requests_per_model",
+            Self::ProvisionedConcurrencyUtilization => "provisioned_concurrency_utilization",
+            Self::InvocationsPerCopy => "invocations_per_copy",
+            Self::ConcurrentRequestsPerCopy => "concurrent_requests_per_copy",
+        }
+    }
+
+    /// AWS's `PredefinedMetricType`.
+    #[must_use]
+    pub fn aws_name(self) -> &'static str {
+        match self {
+            Self::InvocationsPerInstance => "SageMakerVariantInvocationsPerInstance",
+            Self::ConcurrentRequestsPerModel => {
+                "SageMakerVariantConcurrentRequestsPerModelHighResolution"
+            }
+            Self::ProvisionedConcurrencyUtilization => {
+                "SageMakerVariantProvisionedConcurrencyUtilization"
+            }
+            Self::InvocationsPerCopy => "SageMakerInferenceComponentInvocationsPerCopy",
+            Self::ConcurrentRequestsPerCopy => {
+                "SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution"
+            }
+        }
+    }
+
+    /// The one dimension whose targets may track this metric; AWS rejects it on any other.
+    #[must_use]
+    pub fn dimension(self) -> Dimension {
+        match self {
+            Self::InvocationsPerInstance | Self::ConcurrentRequestsPerModel => Dimension::Instances,
+            Self::ProvisionedConcurrencyUtilization => Dimension::ProvisionedConcurrency,
+            Self::InvocationsPerCopy | Self::ConcurrentRequestsPerCopy => Dimension::Copies,
+        }
+    }
+
+    /// What the target value counts.
+    #[must_use]
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::InvocationsPerInstance => "requests per minute per instance",
+            Self::ConcurrentRequestsPerModel => "concurrent requests per model",
+            Self::ProvisionedConcurrencyUtilization => "ratio of provisioned concurrency in use",
+            Self::InvocationsPerCopy => "requests per minute per copy",
+            Self::ConcurrentRequestsPerCopy => "concurrent requests per copy",
+        }
+    }
+
+    /// The CloudWatch metric behind the word: name, statistic and period in seconds. The namespace is
+    /// always `AWS/SageMaker`.
+    #[must_use]
+    pub fn cloudwatch(self) -> (&'static str, Statistic, u32) {
+        match self {
+            Self::InvocationsPerInstance => ("InvocationsPerInstance", Statistic::Sum, 60),
+            Self::ConcurrentRequestsPerModel => ("ConcurrentRequestsPerModel", Statistic::Maximum, 10),
+            Self::ProvisionedConcurrencyUtilization => {
+                ("ServerlessProvisionedConcurrencyUtilization", Statistic::Average, 60)
+            }
+            Self::InvocationsPerCopy => ("InvocationsPerCopy", Statistic::Sum, 60),
+            Self::ConcurrentRequestsPerCopy => ("ConcurrentRequestsPerCopy", Statistic::Maximum, 10),
+        }
+    }
+}
+
+impl fmt::Display for PredefinedMetric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Accepts our readable name and AWS's own.
+impl FromStr for PredefinedMetric {
+    type Err = UnknownMetric;
+
+    fn from_str(s: &str) -> Result<Self, UnknownMetric> {
+        Self::ALL
+            .into_iter()
+            .find(|m| m.name() == s || m.aws_name() == s)
+            .ok_or_else(|| UnknownMetric(s.to_owned()))
+    }
+}
+
+/// How the samples of a period become one number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Statistic {
+    /// Sum over count.
+    Average,
+    /// Smallest sample.
+    Minimum,
+    /// Largest sample.
+    Maximum,
+    /// Number of samples.
+    SampleCount,
+    /// Sum of the samples.
+    Sum,
+}
+
+/// A word that names no statistic.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a statistic")]
+pub struct UnknownStatistic(pub String);
+
+impl Statistic {
+    /// All statistics that target tracking accepts.
+    pub const ALL: [Self; 5] =
+        [Self::Average, Self::Minimum, Self::Maximum, Self::SampleCount, Self::Sum];
+
+    /// AWS's name.
+    #[must_use]
+    pub fn aws_name(self) -> &'static str {
+        match self {
+            Self::Average => "Average",
+            Self::Minimum => "Minimum",
+            Self::Maximum => "Maximum",
+            Self::SampleCount => "SampleCount",
+            Self::Sum => "Sum",
+        }
+    }
+}
+
+impl fmt::Display for Statistic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.aws_name())
+    }
+}
+
+impl FromStr for Statistic {
+    type Err = UnknownStatistic;
+
+    fn from_str(s: &str) -> Result<Self, UnknownStatistic> {
+        Self::ALL
+            .into_iter()
+            .find(|x| x.aws_name().eq_ignore_ascii_case(s))
+            .ok_or_else(|| UnknownStatistic(s.to_owned()))
+    }
+}
+
+/// One CloudWatch metric, named in full.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CustomMetric {
+    /// Namespace, for example `/aws/sagemaker/Endpoints`.
+    pub namespace: String,
+    /// Metric name, for example `CPUUtilization`.
+    pub name: String,
+    /// Every dimension, exactly as published: CloudWatch never sums over one that is left out.
+    pub dimensions: BTreeMap<String, String>,
+    /// Statistic over the fixed period of 60 s.
+    pub statistic: Statistic,
+    /// Unit, only when the publisher sets exactly this one; a wrong unit matches no data at all.
+    pub unit: Option<String>,
+}
+
+/// What target tracking follows.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Metric {
+    /// One of AWS's words.
+    Predefined(PredefinedMetric),
+    /// A metric named in full.
+    Custom(CustomMetric),
+}
+
+impl Metric {
+    /// Whether two policies on one target may not both use these metrics (AWS allows one target-tracking
+    /// policy per metric specification, aws-autoscaling.md 1.5). The unit does not make a metric another one.
+    #[must_use]
+    pub fn is_same_series(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Predefined(a), Self::Predefined(b)) => a == b,
+            (Self::Custom(a), Self::Custom(b)) => {
+                (&a.namespace, &a.name, &a.dimensions, a.statistic)
+                    == (&b.namespace, &b.name, &b.dimensions, b.statistic)
+            }
+            (Self::Predefined(_), Self::Custom(_)) | (Self::Custom(_), Self::Predefined(_)) => false,
+        }
+    }
+
+    /// The metric in full, as CloudWatch knows it, with its period in seconds.
+    #[must_use]
+    pub fn resolve(&self, target: &TargetId) -> (CustomMetric, u32) {
+        match self {
+            Self::Custom(metric) => (metric.clone(), 60),
+            Self::Predefined(predefined) => {
+                let (name, statistic, period) = predefined.cloudwatch();
+                let metric = CustomMetric {
+                    namespace: "AWS/SageMaker".to_owned(),
+                    name: name.to_owned(),
+                    dimensions: target_dimensions(target),
+                    statistic,
+                    unit: None,
+                };
+                (metric, period)
+            }
+        }
+    }
+}
+
+/// The metric in a few words: its readable name, or statistic and name.
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Predefined(metric) => f.pad(metric.name()),
+            Self::Custom(metric) => {
+                write!(f, "{} of {} {}", metric.statistic, metric.namespace, metric.name)
+            }
+        }
+    }
+}
+
+/// The dimensions that SageMaker publishes per variant or per component.
+fn target_dimensions(target: &TargetId) -> BTreeMap<String, String> {
+    match target {
+        TargetId::Instances { endpoint, variant }
+        | TargetId::ProvisionedConcurrency { endpoint, variant } => BTreeMap::from([
+            ("EndpointName".to_owned(), endpoint.to_string()),
+            ("VariantName".to_owned(), variant.to_string()),
+        ]),
+        TargetId::Copies { component } => {
+            BTreeMap::from([("InferenceComponentName".to_owned(), component.to_string())])
+        }
+    }
+}
+
+/// Async endpoints publish their queue per endpoint, without a variant (aws-autoscaling.md 6.2).
+const PER_ENDPOINT: [&str; 4] = [
+    "ApproximateBacklogSize",
+    "ApproximateBacklogSizePerInstance",
+    "ApproximateAgeOfOldestRequest",
+    "HasBacklogWithoutCapacity",
+];
+
+/// The dimensions under which SageMaker publishes `name` in `namespace` for `target`, or `None` for a namespace
+/// that is not SageMaker's.
+#[must_use]
+pub fn known_dimensions(
+    namespace: &str,
+    name: &str,
+    target: &TargetId,
+) -> Option<BTreeMap<String, String>> {
+    match namespace {
+        "AWS/SageMaker" if PER_ENDPOINT.contains(&name) => target
+            .endpoint()
+            .map(|endpoint| BTreeMap::from([("EndpointName".to_owned(), endpoint.to_string())])),
+        "AWS/SageMaker" | "/aws/sagemaker/Endpoints" | "/aws/sagemaker/InferenceComponents" => {
+            Some(target_dimensions(target))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_names_of_a_predefined_metric_are_read() {
+        for metric in PredefinedMetric::ALL {
+            assert_eq!(metric.name().parse(), Ok(metric));
+            assert_eq!(metric.aws_name().parse(), Ok(metric));
+        }
+        assert!("CPUUtilization".parse::<PredefinedMetric>().is_err());
+    }
+
+    #[test]
+    fn backlog_metrics_have_no_variant() {
+        let target: TargetId = "endpoint/e/variant/v".parse().unwrap();
+        let of = |name| known_dimensions("AWS/SageMaker", name, &target).unwrap();
+        assert_eq!(of("ApproximateBacklogSizePerInstance").len(), 1);
+        assert_eq!(of("Invocations").len(), 2);
+        assert_eq!(known_dimensions("MyApp", "QueueLength", &target), None);
+    }
+}

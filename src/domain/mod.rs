@@ -1,0 +1,54 @@
+//! What evenkeel knows about scaling, as pure data and pure functions.
+//!
+//! Nothing here performs IO, reads a clock, or knows that AWS has SDKs: the outside world arrives as a
+//! [`DesiredFleet`] (from config), an [`Observation`] (from the ports) and an instant, and leaves as a
+//! [`Plan`] so specific that execution has no decisions left. Dry run, apply, daemon and status page are
+//! different readers of the same plan.
+//!
+//! # Notes for implementors
+//!
+//! - Time is a parameter. A function that needs an instant takes `now`.
+//! - Maps are `BTreeMap`: iteration order is behaviour, and the order of a plan must not depend on a hash seed.
+//! - Every action, every wait and every "nothing to do" carries a reason made of typed facts; the sentences
+//!   that people read are made in [`crate::view`].
+
+#![deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm)]
+
+mod activity;
+mod alarm;
+mod bounds;
+mod check;
+mod desired;
+mod metric;
+mod name;
+mod observed;
+mod plan;
+mod planner;
+mod policy;
+mod target;
+mod value;
+
+pub use activity::{Activity, ActivityStatus, NotScaled};
+pub use alarm::{AlarmState, ObservedAlarm};
+pub use bounds::{BoundSource, Bounds, BoundsError, Capacity, EffectiveBounds, effective_bounds};
+pub use check::{CheckedPlan, Safety, Violation, check};
+pub use desired::{DesiredFleet, DesiredTarget};
+pub use metric::{
+    CustomMetric, Metric, PredefinedMetric, Statistic, UnknownMetric, UnknownStatistic,
+    known_dimensions,
+};
+pub use name::{
+    ComponentName, EndpointName, NameError, PolicyName, ProfileName, ScopeName, VariantName,
+};
+pub use observed::{
+    EndpointStatus, Gap, ObservedEndpoint, ObservedPolicy, ObservedPolicyKind, ObservedTarget,
+    ObservedVariant, Observation, Part,
+};
+pub use plan::{Action, ActionReason, Change, Effect, Field, Note, Plan, TargetPlan, Verdict, Wait};
+pub use planner::plan;
+pub use policy::{Policy, PolicyKind, TargetTracking};
+pub use target::{Dimension, ParseTargetError, TargetId};
+pub use value::{Cooldown, CooldownError, TargetValue, TargetValueError};
+
+#[cfg(test)]
+mod tests;

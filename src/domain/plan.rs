@@ -1,0 +1,273 @@
+//! A plan: what a pass wants to change, and why it leaves the rest alone.
+
+use chrono::{DateTime, Utc};
+
+use super::bounds::{Bounds, Capacity, EffectiveBounds};
+use super::name::{EndpointName, PolicyName, ScopeName, VariantName};
+use super::observed::{EndpointStatus, Gap, ObservedPolicyKind};
+use super::policy::Policy;
+use super::target::TargetId;
+
+/// What a pass wants to do with a scope. It holds an entry for every declared target, changed or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The scope.
+    pub scope: ScopeName,
+    /// The instant the plan is for.
+    pub at: DateTime<Utc>,
+    /// One entry per declared target, in the order of target ids.
+    pub targets: Vec<TargetPlan>,
+}
+
+impl Plan {
+    /// All actions with their targets, in the order of execution.
+    pub fn actions(&self) -> impl Iterator<Item = (&TargetId, &Action)> {
+        self.targets.iter().flat_map(|t| t.actions.iter().map(move |a| (&t.id, a)))
+    }
+
+    /// Whether the plan changes nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.actions().next().is_none()
+    }
+
+    /// Whether every declared target is as declared.
+    #[must_use]
+    pub fn is_converged(&self) -> bool {
+        self.targets.iter().all(|t| t.verdict == Verdict::Converged)
+    }
+}
+
+/// What a pass wants to do with one target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetPlan {
+    /// The target.
+    pub id: TargetId,
+    /// The bounds it should have now, and why.
+    pub effective: EffectiveBounds,
+    /// The outcome in one word.
+    pub verdict: Verdict,
+    /// Changes in the order in which they must be made.
+    pub actions: Vec<Action>,
+    /// Remarks: what was seen and left alone, what is wanted and held back.
+    pub notes: Vec<Note>,
+}
+
+/// The outcome of planning one target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Everything is as declared.
+    Converged,
+    /// There are actions.
+    Changes,
+    /// Left alone until the world changes; no actions.
+    Waiting(Wait),
+    /// Something is wanted that can not be done, the notes say what; no actions.
+    Held,
+}
+
+impl Verdict {
+    /// The verdict as a stable label.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Converged => "converged",
+            Self::Changes => "changes",
+            Self::Waiting(wait) => wait.label(),
+            Self::Held => "held",
+        }
+    }
+}
+
+/// Why a target is left alone as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wait {
+    /// The endpoint does not exist.
+    EndpointMissing(EndpointName),
+    /// The endpoint is in a status in which nothing can be scaled.
+    EndpointBusy(EndpointName, EndpointStatus),
+    /// The endpoint has no such variant; the ones it has are listed.
+    VariantMissing {
+        /// The endpoint.
+        endpoint: EndpointName,
+        /// The declared variant.
+        variant: VariantName,
+        /// What the endpoint has.
+        known: Vec<VariantName>,
+    },
+    /// A part of the world could not be read, so what is missing from it may be there.
+    Unseen(Gap),
+    /// This version does not manage targets of this dimension.
+    Unsupported,
+}
+
+impl Wait {
+    /// The reason as a stable label.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::EndpointMissing(_) => "endpoint_missing",
+            Self::EndpointBusy(..) => "endpoint_busy",
+            Self::VariantMissing { .. } => "variant_missing",
+            Self::Unseen(_) => "unseen",
+            Self::Unsupported => "unsupported",
+        }
+    }
+}
+
+/// A remark on a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// AWS holds a policy that the config does not name. It is left alone.
+    ForeignPolicy {
+        /// Its name.
+        name: PolicyName,
+        /// AWS's word for its type.
+        type_name: String,
+    },
+    /// A declared policy can not be put: the name is taken by a policy of another type, which AWS can not change.
+    TypeTaken {
+        /// The declared policy.
+        name: PolicyName,
+        /// AWS's word for the type that stands there.
+        type_name: String,
+    },
+    /// A declared policy can not be put: another one on the target tracks the same metric already.
+    MetricTaken {
+        /// The declared policy.
+        name: PolicyName,
+        /// The policy that stands in its way.
+        by: PolicyName,
+    },
+    /// A declared policy was not found in a list that could not be read to its end.
+    PolicyUnseen {
+        /// The declared policy.
+        name: PolicyName,
+        /// The gap.
+        gap: Gap,
+    },
+}
+
+impl Note {
+    /// Whether the note holds something back that the config asks for.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        match self {
+            Self::ForeignPolicy { .. } => false,
+            Self::TypeTaken { .. } | Self::MetricTaken { .. } | Self::PolicyUnseen { .. } => true,
+        }
+    }
+}
+
+/// One change, its reason, and what AWS will do by itself because of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Action {
+    /// What is written.
+    pub change: Change,
+    /// Why.
+    pub reason: ActionReason,
+    /// What follows without our doing.
+    pub effects: Vec<Effect>,
+}
+
+/// What is written. Each is an upsert: doing it twice does it once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Register the target, or set its bounds.
+    Register {
+        /// The bounds to set.
+        bounds: Bounds,
+        /// Minimum and maximum that AWS holds now; `None` when the target is not registered.
+        previous: Option<(Capacity, Capacity)>,
+    },
+    /// Put a policy, always in full: what is left out of a put, AWS keeps or resets by rules of its own.
+    PutPolicy {
+        /// The policy.
+        policy: Policy,
+        /// What stands there now.
+        previous: Option<ObservedPolicyKind>,
+    },
+}
+
+impl Change {
+    /// The change as a stable label.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Register { .. } => "register_target",
+            Self::PutPolicy { .. } => "put_policy",
+        }
+    }
+}
+
+/// The difference that made an action necessary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ActionReason {
+    /// AWS has no such target.
+    TargetMissing,
+    /// AWS holds other bounds.
+    BoundsDiffer,
+    /// The target has no such policy.
+    PolicyMissing,
+    /// The policy differs in these fields.
+    PolicyDiffers(Vec<Field>),
+}
+
+impl ActionReason {
+    /// The kind of drift, as a stable label.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::TargetMissing => "target_missing",
+            Self::BoundsDiffer => "bounds",
+            Self::PolicyMissing => "policy_missing",
+            Self::PolicyDiffers(_) => "policy",
+        }
+    }
+
+    /// Labels of all kinds.
+    pub const LABELS: [&'static str; 4] = ["target_missing", "bounds", "policy_missing", "policy"];
+}
+
+/// A field of a policy, by the name that the config gives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Field {
+    /// The metric specification.
+    Metric,
+    /// The target value.
+    Target,
+    /// The scale-out cooldown.
+    ScaleOutCooldown,
+    /// The scale-in cooldown.
+    ScaleInCooldown,
+    /// Whether scale-in is disabled.
+    DisableScaleIn,
+}
+
+impl Field {
+    /// The config key.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Metric => "metric",
+            Self::Target => "target",
+            Self::ScaleOutCooldown => "scale_out_cooldown",
+            Self::ScaleInCooldown => "scale_in_cooldown",
+            Self::DisableScaleIn => "disable_scale_in",
+        }
+    }
+}
+
+/// What AWS does by itself when an action is executed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Registering pulls the running capacity into the bounds at once (aws-autoscaling.md 1.4).
+    CapacityClamped {
+        /// Running now.
+        from: Capacity,
+        /// Running after.
+        to: Capacity,
+    },
+    /// Updating a target-tracking policy re-creates its alarms under new names (aws-autoscaling.md 1.5).
+    AlarmsRecreated,
+}

@@ -1,0 +1,412 @@
+//! Laws of the planner and its checker, over random fleets and random observations.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use proptest::prelude::*;
+
+use super::*;
+
+const ENDPOINTS: [&str; 4] = ["chat", "embed", "rank", "vision"];
+
+fn at() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+}
+
+fn id(endpoint: &str) -> TargetId {
+    format!("endpoint/{endpoint}/variant/AllTraffic").parse().unwrap()
+}
+
+fn capacity() -> impl Strategy<Value = Capacity> {
+    (0_u32..20).prop_map(|n| Capacity::new(n).unwrap())
+}
+
+fn bounds() -> impl Strategy<Value = Bounds> {
+    (1_u32..8, 0_u32..8).prop_map(|(min, more)| {
+        let capacity = |n| Capacity::new(n).unwrap();
+        Bounds::new(capacity(min), capacity(min.saturating_add(more))).unwrap()
+    })
+}
+
+fn metric() -> impl Strategy<Value = Metric> {
+    prop_oneof![
+        Just(Metric::Predefined(PredefinedMetric::InvocationsPerInstance)),
+        Just(Metric::Predefined(PredefinedMetric::ConcurrentRequestsPerModel)),
+        prop_oneof!["CPUUtilization", "GPUUtilization"].prop_map(|name| {
+            Metric::Custom(CustomMetric {
+                namespace: "/aws/sagemaker/Endpoints".to_owned(),
+                name,
+                dimensions: BTreeMap::new(),
+                statistic: Statistic::Average,
+                unit: None,
+            })
+        }),
+    ]
+}
+
+fn tracking() -> impl Strategy<Value = TargetTracking> {
+    (metric(), 1_u32..5, 0_u32..3, any::<bool>()).prop_map(|(metric, target, cooldown, off)| {
+        TargetTracking {
+            metric,
+            target: TargetValue::new(f64::from(target)).unwrap(),
+            scale_out_cooldown: Cooldown::from_secs(cooldown).unwrap(),
+            scale_in_cooldown: Cooldown::SAGEMAKER_DEFAULT,
+            disable_scale_in: off,
+        }
+    })
+}
+
+/// Declared policies: unique names, unique metrics, as the config guarantees.
+fn policies() -> impl Strategy<Value = Vec<Policy>> {
+    prop::collection::vec(tracking(), 0..3).prop_map(|all| {
+        let mut policies: Vec<Policy> = Vec::new();
+        for tracking in all {
+            let taken = |p: &Policy| p.tracked_metric() == Some(&tracking.metric);
+            if !policies.iter().any(taken) {
+                let name = format!("p{}", policies.len()).parse().unwrap();
+                policies.push(Policy { name, kind: PolicyKind::TargetTracking(tracking) });
+            }
+        }
+        policies
+    })
+}
+
+fn desired() -> impl Strategy<Value = DesiredFleet> {
+    prop::collection::btree_map(prop::sample::select(&ENDPOINTS[..]), (bounds(), policies()), 0..5)
+        .prop_map(|targets| DesiredFleet {
+            scope: "test".parse().unwrap(),
+            targets: targets
+                .into_iter()
+                .map(|(name, (bounds, policies))| {
+                    (id(name), DesiredTarget { id: id(name), bounds, policies })
+                })
+                .collect(),
+        })
+}
+
+fn status() -> impl Strategy<Value = EndpointStatus> {
+    prop_oneof![
+        6 => Just(EndpointStatus::InService),
+        1 => Just(EndpointStatus::Updating),
+        1 => Just(EndpointStatus::RollingBack),
+    ]
+}
+
+fn held_kind() -> impl Strategy<Value = ObservedPolicyKind> {
+    prop_oneof![
+        4 => tracking().prop_map(ObservedPolicyKind::TargetTracking),
+        1 => Just(ObservedPolicyKind::OtherTracking),
+        1 => Just(ObservedPolicyKind::Step),
+    ]
+}
+
+type Held = (Option<(EndpointStatus, Capacity)>, Option<(Capacity, Capacity)>, Vec<(u8, ObservedPolicyKind)>);
+
+fn held() -> impl Strategy<Value = Held> {
+    (
+        prop::option::weighted(0.9, (status(), capacity())),
+        prop::option::of((capacity(), capacity())),
+        prop::collection::vec((0_u8..4, held_kind()), 0..3),
+    )
+}
+
+fn gaps() -> impl Strategy<Value = Vec<Gap>> {
+    let part = prop_oneof![
+        Just(Part::Endpoints),
+        Just(Part::Targets),
+        Just(Part::Policies),
+        Just(Part::Variants("chat".parse().unwrap())),
+    ];
+    prop::collection::vec(part.prop_map(|part| Gap { part, why: "throttled".to_owned() }), 0..2)
+}
+
+fn observation() -> impl Strategy<Value = Observation> {
+    (prop::collection::btree_map(prop::sample::select(&ENDPOINTS[..]), held(), 0..5), gaps())
+        .prop_map(|(endpoints, gaps)| observe(endpoints, gaps))
+}
+
+fn observe(endpoints: BTreeMap<&str, Held>, gaps: Vec<Gap>) -> Observation {
+    let mut seen = Observation {
+        scope: "test".parse().unwrap(),
+        at: at(),
+        endpoints: BTreeMap::new(),
+        targets: BTreeMap::new(),
+        policies: BTreeMap::new(),
+        gaps,
+    };
+    for (name, (endpoint, target, policies)) in endpoints {
+        let endpoint_name: EndpointName = name.parse().unwrap();
+        if let Some((status, running)) = endpoint {
+            let variants_gap = seen.gap(&Part::Variants(endpoint_name.clone())).is_some();
+            let variant = ObservedVariant { current: Some(running), desired: Some(running) };
+            let variants = BTreeMap::from([("AllTraffic".parse().unwrap(), variant)]);
+            seen.endpoints.insert(
+                endpoint_name.clone(),
+                ObservedEndpoint {
+                    name: endpoint_name,
+                    status,
+                    created: at(),
+                    modified: at(),
+                    variants: (!variants_gap).then_some(variants),
+                },
+            );
+        }
+        let Some((a, b)) = target else { continue };
+        seen.targets.insert(id(name), ObservedTarget { id: id(name), min: a.min(b), max: a.max(b) });
+        let policies = policies.into_iter().map(|(n, kind)| {
+            let name: PolicyName = format!("p{n}").parse().unwrap();
+            (name.clone(), ObservedPolicy { target: id("chat"), name, kind, alarms: Vec::new() })
+        });
+        seen.policies.insert(id(name), policies.collect());
+    }
+    seen
+}
+
+/// What AWS would hold after every action of `plan` was executed.
+fn execute(plan: &Plan, mut world: Observation) -> Observation {
+    for (id, action) in plan.actions() {
+        match &action.change {
+            Change::Register { bounds, .. } => {
+                let held = ObservedTarget { id: id.clone(), min: bounds.min(), max: bounds.max() };
+                if world.targets.insert(id.clone(), held).is_none() {
+                    // A new registration starts without policies.
+                    world.policies.remove(id);
+                }
+            }
+            Change::PutPolicy { policy, .. } => {
+                let PolicyKind::TargetTracking(tracking) = policy.kind.clone();
+                let held = ObservedPolicy {
+                    target: id.clone(),
+                    name: policy.name.clone(),
+                    kind: ObservedPolicyKind::TargetTracking(tracking),
+                    alarms: Vec::new(),
+                };
+                world.policies.entry(id.clone()).or_default().insert(policy.name.clone(), held);
+            }
+        }
+    }
+    world
+}
+
+/// Safety that never stops a pass, for laws about something else.
+const NO_LIMIT: Safety = Safety { max_change: 1.0, always_allowed: usize::MAX };
+
+proptest! {
+    #[test]
+    fn planning_after_a_perfect_execution_is_empty(desired in desired(), world in observation()) {
+        let first = plan(&desired, &world, at());
+        let second = plan(&desired, &execute(&first, world), at());
+        prop_assert!(second.is_empty(), "{second:#?}");
+    }
+
+    #[test]
+    fn the_checker_accepts_what_the_planner_makes(desired in desired(), world in observation()) {
+        let plan = plan(&desired, &world, at());
+        prop_assert!(check(plan, &desired, &world, NO_LIMIT).is_ok());
+    }
+
+    #[test]
+    fn every_declared_target_is_accounted_for(desired in desired(), world in observation()) {
+        let plan = plan(&desired, &world, at());
+        let ids: Vec<_> = plan.targets.iter().map(|t| &t.id).collect();
+        prop_assert_eq!(ids, desired.targets.keys().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_partial_observation_plans_less_never_more(
+        desired in desired(),
+        world in observation(),
+        lost in gaps(),
+        keep in prop::collection::vec(any::<bool>(), 16),
+    ) {
+        let whole = Observation { gaps: Vec::new(), ..world };
+        let full = plan(&desired, &whole, at());
+        let partial = lose(whole, lost, &keep);
+        for (id, action) in plan(&desired, &partial, at()).actions() {
+            prop_assert!(
+                full.actions().any(|(i, a)| i == id && a.change.label() == action.change.label()),
+                "{} planned only without the facts: {:#?}", id, action
+            );
+        }
+    }
+
+    #[test]
+    fn what_waits_or_is_held_has_no_actions(desired in desired(), world in observation()) {
+        for entry in plan(&desired, &world, at()).targets {
+            let acts = !entry.actions.is_empty();
+            prop_assert_eq!(acts, entry.verdict == Verdict::Changes);
+        }
+    }
+}
+
+/// Drops some of what was seen from the parts that have gaps.
+fn lose(mut world: Observation, gaps: Vec<Gap>, keep: &[bool]) -> Observation {
+    let mut keep = keep.iter().copied().cycle();
+    for gap in &gaps {
+        match &gap.part {
+            Part::Endpoints => world.endpoints.retain(|_, _| keep.next().unwrap()),
+            Part::Targets => world.targets.retain(|_, _| keep.next().unwrap()),
+            Part::Policies => {
+                for held in world.policies.values_mut() {
+                    held.retain(|_, _| keep.next().unwrap());
+                }
+            }
+            Part::Variants(name) => {
+                if let Some(endpoint) = world.endpoints.get_mut(name) {
+                    endpoint.variants = None;
+                }
+            }
+        }
+    }
+    world.gaps = gaps;
+    world
+}
+
+fn tracked(name: &str, metric: PredefinedMetric, target: f64) -> Policy {
+    Policy {
+        name: name.parse().unwrap(),
+        kind: PolicyKind::TargetTracking(TargetTracking {
+            metric: Metric::Predefined(metric),
+            target: TargetValue::new(target).unwrap(),
+            scale_out_cooldown: Cooldown::from_secs(60).unwrap(),
+            scale_in_cooldown: Cooldown::SAGEMAKER_DEFAULT,
+            disable_scale_in: false,
+        }),
+    }
+}
+
+fn fleet(targets: impl IntoIterator<Item = (&'static str, u32, u32)>) -> DesiredFleet {
+    let targets = targets.into_iter().map(|(name, min, max)| {
+        let capacity = |n| Capacity::new(n).unwrap();
+        let bounds = Bounds::new(capacity(min), capacity(max)).unwrap();
+        let policies = vec![tracked("inv", PredefinedMetric::InvocationsPerInstance, 70.0)];
+        (id(name), DesiredTarget { id: id(name), bounds, policies })
+    });
+    DesiredFleet { scope: "test".parse().unwrap(), targets: targets.collect() }
+}
+
+fn in_service(name: &'static str, running: u32) -> (&'static str, Held) {
+    let running = Capacity::new(running).unwrap();
+    (name, (Some((EndpointStatus::InService, running)), None, Vec::new()))
+}
+
+#[test]
+fn a_new_target_is_registered_before_its_policies_are_put() {
+    let world = observe(BTreeMap::from([in_service("chat", 9)]), Vec::new());
+    let plan = plan(&fleet([("chat", 1, 4)]), &world, at());
+    let labels: Vec<_> = plan.actions().map(|(_, a)| a.change.label()).collect();
+    assert_eq!(labels, ["register_target", "put_policy"]);
+    let capacity = |n| Capacity::new(n).unwrap();
+    let clamped = Effect::CapacityClamped { from: capacity(9), to: capacity(4) };
+    assert_eq!(plan.targets[0].actions[0].effects, [clamped]);
+}
+
+#[test]
+fn a_missing_endpoint_waits_and_an_unread_list_is_not_a_missing_endpoint() {
+    let desired = fleet([("chat", 1, 4)]);
+    let verdict = |gaps| {
+        plan(&desired, &observe(BTreeMap::new(), gaps), at()).targets[0].verdict.clone()
+    };
+    let chat: EndpointName = "chat".parse().unwrap();
+    assert_eq!(verdict(Vec::new()), Verdict::Waiting(Wait::EndpointMissing(chat)));
+    let gap = Gap { part: Part::Endpoints, why: "throttled".to_owned() };
+    assert_eq!(verdict(vec![gap.clone()]), Verdict::Waiting(Wait::Unseen(gap)));
+}
+
+#[test]
+fn a_metric_that_another_policy_tracks_is_held_not_fought_over() {
+    let PolicyKind::TargetTracking(other) =
+        tracked("by-hand", PredefinedMetric::InvocationsPerInstance, 50.0).kind;
+    let mut world = observe(BTreeMap::from([in_service("chat", 2)]), Vec::new());
+    let capacity = |n| Capacity::new(n).unwrap();
+    world.targets.insert(
+        id("chat"),
+        ObservedTarget { id: id("chat"), min: capacity(1), max: capacity(4) },
+    );
+    let name: PolicyName = "by-hand".parse().unwrap();
+    let kind = ObservedPolicyKind::TargetTracking(other);
+    let held = ObservedPolicy { target: id("chat"), name: name.clone(), kind, alarms: Vec::new() };
+    world.policies.insert(id("chat"), BTreeMap::from([(name.clone(), held)]));
+    let plan = plan(&fleet([("chat", 1, 4)]), &world, at());
+    assert_eq!(plan.targets[0].verdict, Verdict::Held);
+    assert_eq!(
+        plan.targets[0].notes[0],
+        Note::MetricTaken { name: "inv".parse().unwrap(), by: name }
+    );
+}
+
+#[test]
+fn the_checker_stops_a_pass_that_shrinks_too_much() {
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let mut world = observe(names.into_iter().map(|n| in_service(n, 9)).collect(), Vec::new());
+    for name in names {
+        let capacity = |n| Capacity::new(n).unwrap();
+        let held = ObservedTarget { id: id(name), min: capacity(1), max: capacity(9) };
+        world.targets.insert(id(name), held);
+    }
+    let desired = fleet(names.map(|n| (n, 1, 4)));
+    let made = plan(&desired, &world, at());
+    let refused = check(made.clone(), &desired, &world, Safety::default()).unwrap_err();
+    assert_eq!(
+        refused,
+        [Violation::TooMuchAtOnce { shrinking: 6, fleet: 6, allowed: 3 }]
+    );
+    assert!(check(made, &desired, &world, NO_LIMIT).is_ok());
+}
+
+/// The checker is only worth having if it refuses what a broken planner would make.
+#[test]
+fn the_checker_refuses_broken_plans() {
+    let desired = fleet([("chat", 1, 4)]);
+    let world = observe(BTreeMap::from([in_service("chat", 2)]), Vec::new());
+    let good = plan(&desired, &world, at());
+    type Breakage = fn(&mut Plan);
+    let broken: [(Breakage, fn(&Violation) -> bool); 6] = [
+        (|p| p.targets[0].id = id("rank"), |v| matches!(v, Violation::NotDeclared(_))),
+        (|p| p.targets[0].actions.swap(0, 1), |v| matches!(v, Violation::Disorder(_))),
+        (
+            |p| {
+                p.targets[0].actions.remove(0);
+            },
+            |v| matches!(v, Violation::PolicyWithoutTarget(_)),
+        ),
+        (
+            |p| {
+                let again = p.targets[0].actions[1].clone();
+                p.targets[0].actions.push(again);
+            },
+            |v| matches!(v, Violation::Disorder(_)),
+        ),
+        (
+            |p| {
+                let capacity = |n| Capacity::new(n).unwrap();
+                p.targets[0].actions[0].change = Change::Register {
+                    bounds: Bounds::new(capacity(0), capacity(100)).unwrap(),
+                    previous: None,
+                };
+            },
+            |v| matches!(v, Violation::WrongBounds(_)),
+        ),
+        (
+            |p| {
+                p.targets[0].actions[1].change = Change::PutPolicy {
+                    policy: tracked("inv", PredefinedMetric::InvocationsPerInstance, 7.0),
+                    previous: None,
+                };
+            },
+            |v| matches!(v, Violation::WrongPolicy(..)),
+        ),
+    ];
+    for (i, (breakage, expected)) in broken.into_iter().enumerate() {
+        let mut plan = good.clone();
+        breakage(&mut plan);
+        let violations = check(plan, &desired, &world, NO_LIMIT).unwrap_err();
+        assert!(violations.iter().any(expected), "case {i}: {violations:?}");
+    }
+    let busy = observe(
+        BTreeMap::from([("chat", (Some((EndpointStatus::Updating, Capacity::ZERO)), None, vec![]))]),
+        Vec::new(),
+    );
+    let violations = check(good, &desired, &busy, NO_LIMIT).unwrap_err();
+    assert_eq!(violations, [Violation::NotScalable(id("chat"))]);
+}

@@ -1,0 +1,4 @@
+//! evenkeel keeps Amazon SageMaker endpoints at the right size.
+
+pub mod domain;
+pub mod num;

@@ -1,0 +1,1 @@
+//! Keeps the house tidy: arrows between rooms, no stray debug code.
