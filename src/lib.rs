@@ -2,3 +2,4 @@
 
 pub mod domain;
 pub mod num;
+pub mod sim;

@@ -96,8 +96,14 @@ impl NotScaled {
     }
 
     /// Labels of all reasons.
-    pub const LABELS: [&'static str; 6] =
-        ["anticipated_flapping", "unscalable", "at_max", "at_min", "at_desired", "other"];
+    pub const LABELS: [&'static str; 6] = [
+        "anticipated_flapping",
+        "unscalable",
+        "at_max",
+        "at_min",
+        "at_desired",
+        "other",
+    ];
 
     /// Reads AWS's code and the capacity that may come with it.
     #[must_use]

@@ -56,7 +56,11 @@ impl Bounds {
     /// # Errors
     /// [`BoundsError`] when the minimum is above the maximum.
     pub fn new(min: Capacity, max: Capacity) -> Result<Self, BoundsError> {
-        if min <= max { Ok(Self { min, max }) } else { Err(BoundsError { min, max }) }
+        if min <= max {
+            Ok(Self { min, max })
+        } else {
+            Err(BoundsError { min, max })
+        }
     }
 
     /// The lower end.

@@ -22,7 +22,10 @@ pub struct Safety {
 
 impl Default for Safety {
     fn default() -> Self {
-        Self { max_change: 0.3, always_allowed: 3 }
+        Self {
+            max_change: 0.3,
+            always_allowed: 3,
+        }
     }
 }
 
@@ -95,14 +98,22 @@ pub fn check(
     safety: Safety,
 ) -> Result<CheckedPlan, Vec<Violation>> {
     let mut violations = Vec::new();
-    for entry in plan.targets.iter().filter(|entry| !entry.actions.is_empty()) {
+    for entry in plan
+        .targets
+        .iter()
+        .filter(|entry| !entry.actions.is_empty())
+    {
         match desired.targets.get(&entry.id) {
             Some(target) => check_target(entry, target, observed, &plan, &mut violations),
             None => violations.push(Violation::NotDeclared(entry.id.clone())),
         }
     }
     violations.extend(too_much_at_once(&plan, desired.targets.len(), safety));
-    if violations.is_empty() { Ok(CheckedPlan(plan)) } else { Err(violations) }
+    if violations.is_empty() {
+        Ok(CheckedPlan(plan))
+    } else {
+        Err(violations)
+    }
 }
 
 fn check_target(
@@ -146,9 +157,10 @@ fn check_target(
             }
         }
     }
-    let standing = observed.policies.get(id).map_or(0, |p| {
-        p.keys().filter(|name| !seen.contains(name)).count()
-    });
+    let standing = observed
+        .policies
+        .get(id)
+        .map_or(0, |p| p.keys().filter(|name| !seen.contains(name)).count());
     if standing.saturating_add(seen.len()) > POLICIES_PER_TARGET {
         out.push(Violation::TooManyPolicies(id.clone()));
     }
@@ -156,7 +168,8 @@ fn check_target(
 
 fn is_scalable(id: &TargetId, observed: &Observation) -> bool {
     let endpoint = id.endpoint().and_then(|name| observed.endpoints.get(name));
-    endpoint.is_some_and(|e| e.status == EndpointStatus::InService) && observed.capacity(id).is_some()
+    endpoint.is_some_and(|e| e.status == EndpointStatus::InService)
+        && observed.capacity(id).is_some()
 }
 
 fn too_much_at_once(plan: &Plan, fleet: usize, safety: Safety) -> Option<Violation> {
@@ -164,13 +177,20 @@ fn too_much_at_once(plan: &Plan, fleet: usize, safety: Safety) -> Option<Violati
     let shrinking = plan.targets.iter().filter(shrinks).count();
     let share = crate::num::floor_to_usize(crate::num::from_usize(fleet) * safety.max_change);
     let allowed = share.max(safety.always_allowed);
-    (shrinking > allowed).then_some(Violation::TooMuchAtOnce { shrinking, fleet, allowed })
+    (shrinking > allowed).then_some(Violation::TooMuchAtOnce {
+        shrinking,
+        fleet,
+        allowed,
+    })
 }
 
 /// Whether the action takes capacity away, now or when it will be needed.
 fn is_shrinking(action: &Action) -> bool {
     let max_goes_down = match &action.change {
-        Change::Register { bounds, previous: Some((_, held_max)) } => bounds.max() < *held_max,
+        Change::Register {
+            bounds,
+            previous: Some((_, held_max)),
+        } => bounds.max() < *held_max,
         Change::Register { previous: None, .. } | Change::PutPolicy { .. } => false,
     };
     let clamped_down = |from: &Capacity, to: &Capacity| to < from;

@@ -94,12 +94,18 @@ impl PredefinedMetric {
     pub fn cloudwatch(self) -> (&'static str, Statistic, u32) {
         match self {
             Self::InvocationsPerInstance => ("InvocationsPerInstance", Statistic::Sum, 60),
-            Self::ConcurrentRequestsPerModel => ("ConcurrentRequestsPerModel", Statistic::Maximum, 10),
-            Self::ProvisionedConcurrencyUtilization => {
-                ("ServerlessProvisionedConcurrencyUtilization", Statistic::Average, 60)
+            Self::ConcurrentRequestsPerModel => {
+                ("ConcurrentRequestsPerModel", Statistic::Maximum, 10)
             }
+            Self::ProvisionedConcurrencyUtilization => (
+                "ServerlessProvisionedConcurrencyUtilization",
+                Statistic::Average,
+                60,
+            ),
             Self::InvocationsPerCopy => ("InvocationsPerCopy", Statistic::Sum, 60),
-            Self::ConcurrentRequestsPerCopy => ("ConcurrentRequestsPerCopy", Statistic::Maximum, 10),
+            Self::ConcurrentRequestsPerCopy => {
+                ("ConcurrentRequestsPerCopy", Statistic::Maximum, 10)
+            }
         }
     }
 }
@@ -144,8 +150,13 @@ pub struct UnknownStatistic(pub String);
 
 impl Statistic {
     /// All statistics that target tracking accepts.
-    pub const ALL: [Self; 5] =
-        [Self::Average, Self::Minimum, Self::Maximum, Self::SampleCount, Self::Sum];
+    pub const ALL: [Self; 5] = [
+        Self::Average,
+        Self::Minimum,
+        Self::Maximum,
+        Self::SampleCount,
+        Self::Sum,
+    ];
 
     /// AWS's name.
     #[must_use]
@@ -212,7 +223,9 @@ impl Metric {
                 (&a.namespace, &a.name, &a.dimensions, a.statistic)
                     == (&b.namespace, &b.name, &b.dimensions, b.statistic)
             }
-            (Self::Predefined(_), Self::Custom(_)) | (Self::Custom(_), Self::Predefined(_)) => false,
+            (Self::Predefined(_), Self::Custom(_)) | (Self::Custom(_), Self::Predefined(_)) => {
+                false
+            }
         }
     }
 
@@ -242,7 +255,11 @@ impl fmt::Display for Metric {
         match self {
             Self::Predefined(metric) => f.pad(metric.name()),
             Self::Custom(metric) => {
-                write!(f, "{} of {} {}", metric.statistic, metric.namespace, metric.name)
+                write!(
+                    f,
+                    "{} of {} {}",
+                    metric.statistic, metric.namespace, metric.name
+                )
             }
         }
     }

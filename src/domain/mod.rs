@@ -41,10 +41,12 @@ pub use name::{
     ComponentName, EndpointName, NameError, PolicyName, ProfileName, ScopeName, VariantName,
 };
 pub use observed::{
-    EndpointStatus, Gap, ObservedEndpoint, ObservedPolicy, ObservedPolicyKind, ObservedTarget,
-    ObservedVariant, Observation, Part,
+    EndpointStatus, Gap, Observation, ObservedEndpoint, ObservedPolicy, ObservedPolicyKind,
+    ObservedTarget, ObservedVariant, Part,
 };
-pub use plan::{Action, ActionReason, Change, Effect, Field, Note, Plan, TargetPlan, Verdict, Wait};
+pub use plan::{
+    Action, ActionReason, Change, Effect, Field, Note, Plan, TargetPlan, Verdict, Wait,
+};
 pub use planner::plan;
 pub use policy::{Policy, PolicyKind, TargetTracking};
 pub use target::{Dimension, ParseTargetError, TargetId};

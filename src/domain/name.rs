@@ -34,7 +34,8 @@ fn is_policy_name(s: &str) -> bool {
 /// Our own names (scopes, profiles) become labels and parts of messages, so they stay plain.
 fn is_plain_name(s: &str) -> bool {
     (1..=63).contains(&s.len())
-        && s.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        && s.bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
 const PLAIN_RULE: &str = "1 to 63 letters, digits, hyphens, underscores and dots";

@@ -227,6 +227,9 @@ impl Observation {
     pub fn endpoints_of<'a>(
         targets: impl IntoIterator<Item = &'a TargetId>,
     ) -> BTreeSet<EndpointName> {
-        targets.into_iter().filter_map(|id| id.endpoint().cloned()).collect()
+        targets
+            .into_iter()
+            .filter_map(|id| id.endpoint().cloned())
+            .collect()
     }
 }

@@ -22,7 +22,9 @@ pub struct Plan {
 impl Plan {
     /// All actions with their targets, in the order of execution.
     pub fn actions(&self) -> impl Iterator<Item = (&TargetId, &Action)> {
-        self.targets.iter().flat_map(|t| t.actions.iter().map(move |a| (&t.id, a)))
+        self.targets
+            .iter()
+            .flat_map(|t| t.actions.iter().map(move |a| (&t.id, a)))
     }
 
     /// Whether the plan changes nothing.
@@ -139,7 +141,7 @@ pub enum Note {
         /// The policy that stands in its way.
         by: PolicyName,
     },
-    /// A declared policy was not found in a list that could not be read to its end.
+    /// A declared policy can not be judged: the list of policies could not be read to its end.
     PolicyUnseen {
         /// The declared policy.
         name: PolicyName,

@@ -14,6 +14,7 @@ use chrono::{DateTime, Utc};
 
 use super::bounds::{EffectiveBounds, effective_bounds};
 use super::desired::{DesiredFleet, DesiredTarget};
+use super::metric::Metric;
 use super::name::{EndpointName, PolicyName, VariantName};
 use super::observed::{EndpointStatus, Observation, ObservedPolicy, ObservedPolicyKind, Part};
 use super::plan::{
@@ -30,7 +31,11 @@ pub fn plan(desired: &DesiredFleet, observed: &Observation, now: DateTime<Utc>) 
     Plan {
         scope: desired.scope.clone(),
         at: now,
-        targets: desired.targets.values().map(|target| plan_target(target, observed, now)).collect(),
+        targets: desired
+            .targets
+            .values()
+            .map(|target| plan_target(target, observed, now))
+            .collect(),
     }
 }
 
@@ -47,9 +52,14 @@ fn plan_target(target: &DesiredTarget, observed: &Observation, now: DateTime<Utc
         entry.verdict = Verdict::Waiting(wait);
         return entry;
     }
-    entry.actions.extend(plan_registration(&target.id, effective, observed));
+    entry
+        .actions
+        .extend(plan_registration(&target.id, effective, observed));
     plan_policies(target, observed, &mut entry);
-    entry.verdict = match (entry.actions.is_empty(), entry.notes.iter().any(Note::holds)) {
+    entry.verdict = match (
+        entry.actions.is_empty(),
+        entry.notes.iter().any(Note::holds),
+    ) {
         (false, _) => Verdict::Changes,
         (true, true) => Verdict::Held,
         (true, false) => Verdict::Converged,
@@ -63,7 +73,9 @@ fn reason_to_wait(id: &TargetId, observed: &Observation) -> Option<Wait> {
         TargetId::Instances { endpoint, variant } => {
             variant_wait(endpoint, variant, observed).or_else(|| registration_unseen(id, observed))
         }
-        TargetId::ProvisionedConcurrency { .. } | TargetId::Copies { .. } => Some(Wait::Unsupported),
+        TargetId::ProvisionedConcurrency { .. } | TargetId::Copies { .. } => {
+            Some(Wait::Unsupported)
+        }
     }
 }
 
@@ -126,7 +138,11 @@ fn plan_registration(
         .map(|(from, to)| Effect::CapacityClamped { from, to })
         .into_iter()
         .collect();
-    Some(Action { change: Change::Register { bounds, previous }, reason, effects })
+    Some(Action {
+        change: Change::Register { bounds, previous },
+        reason,
+        effects,
+    })
 }
 
 fn plan_policies(target: &DesiredTarget, observed: &Observation, entry: &mut TargetPlan) {
@@ -138,18 +154,42 @@ fn plan_policies(target: &DesiredTarget, observed: &Observation, entry: &mut Tar
     } else {
         &none
     };
+    let mut tracked = tracked_metrics(held);
+    let mut pending: Vec<(&Policy, Action)> = Vec::new();
     for policy in &target.policies {
         match plan_policy(policy, &target.id, held, observed) {
-            Some(PolicyStep::Put(action)) => entry.actions.push(action),
+            Some(PolicyStep::Put(action)) => pending.push((policy, action)),
             Some(PolicyStep::Hold(note)) => entry.notes.push(note),
             None => {}
         }
     }
-    let declared = |name: &PolicyName| target.policies.iter().any(|p| p.name == *name);
-    entry.notes.extend(held.values().filter(|p| !declared(&p.name)).map(|p| Note::ForeignPolicy {
-        name: p.name.clone(),
-        type_name: p.kind.type_name().to_owned(),
+    // AWS refuses a second target-tracking policy on one metric, so a policy goes after the one that leaves its
+    // metric in this very plan; what nothing leaves is held back, or the put would fail at every pass.
+    while !pending.is_empty() {
+        let free = pending
+            .iter()
+            .position(|(policy, _)| rival(policy, &tracked).is_none());
+        let Some(next) = free else { break };
+        let (policy, action) = pending.remove(next);
+        tracked.insert(&policy.name, policy.tracked_metric());
+        entry.actions.push(action);
+    }
+    entry.notes.extend(pending.iter().filter_map(|(policy, _)| {
+        let by = rival(policy, &tracked)?;
+        Some(Note::MetricTaken {
+            name: policy.name.clone(),
+            by: by.clone(),
+        })
     }));
+    let declared = |name: &PolicyName| target.policies.iter().any(|p| p.name == *name);
+    entry.notes.extend(
+        held.values()
+            .filter(|p| !declared(&p.name))
+            .map(|p| Note::ForeignPolicy {
+                name: p.name.clone(),
+                type_name: p.kind.type_name().to_owned(),
+            }),
+    );
 }
 
 enum PolicyStep {
@@ -164,33 +204,20 @@ fn plan_policy(
     observed: &Observation,
 ) -> Option<PolicyStep> {
     let PolicyKind::TargetTracking(wanted) = &policy.kind;
-    let put = |previous, reason, effects| {
-        let change = Change::PutPolicy { policy: policy.clone(), previous };
-        PolicyStep::Put(Action { change, reason, effects })
-    };
-    let step = match held.get(&policy.name).map(|p| &p.kind) {
-        None => match observed.gap(&Part::Policies) {
-            // A target that is being registered has no policies, whatever the list would have said.
-            Some(gap) if observed.targets.contains_key(target) => {
-                let gap = gap.clone();
-                return Some(PolicyStep::Hold(Note::PolicyUnseen { name: policy.name.clone(), gap }));
-            }
-            _ => put(None, ActionReason::PolicyMissing, Vec::new()),
-        },
-        Some(ObservedPolicyKind::TargetTracking(held)) => {
-            let fields = differing_fields(wanted, held);
-            if fields.is_empty() {
-                return None;
-            }
-            let previous = ObservedPolicyKind::TargetTracking(held.clone());
-            let reason = ActionReason::PolicyDiffers(fields);
-            put(Some(previous), reason, vec![Effect::AlarmsRecreated])
+    // A new registration has no policies, whatever the list would have said.
+    let gap = observed
+        .gap(&Part::Policies)
+        .filter(|_| observed.targets.contains_key(target))
+        .map(|gap| Note::PolicyUnseen {
+            name: policy.name.clone(),
+            gap: gap.clone(),
+        });
+    let (previous, fields) = match held.get(&policy.name).map(|p| &p.kind) {
+        None => (None, Vec::new()),
+        Some(kind @ ObservedPolicyKind::TargetTracking(held)) => {
+            (Some(kind.clone()), differing_fields(wanted, held))
         }
-        Some(kind @ ObservedPolicyKind::OtherTracking) => put(
-            Some(kind.clone()),
-            ActionReason::PolicyDiffers(vec![Field::Metric]),
-            vec![Effect::AlarmsRecreated],
-        ),
+        Some(kind @ ObservedPolicyKind::OtherTracking) => (Some(kind.clone()), vec![Field::Metric]),
         Some(kind @ (ObservedPolicyKind::Step | ObservedPolicyKind::Other(_))) => {
             return Some(PolicyStep::Hold(Note::TypeTaken {
                 name: policy.name.clone(),
@@ -198,33 +225,81 @@ fn plan_policy(
             }));
         }
     };
-    Some(metric_taken(policy, wanted, held).map_or(step, PolicyStep::Hold))
+    let is_new = previous.is_none();
+    if !is_new && fields.is_empty() {
+        return None;
+    }
+    // A policy not in a list that was cut short may exist; and a metric may be tracked by one that was not seen.
+    if let Some(gap) = gap.filter(|_| is_new || fields.contains(&Field::Metric)) {
+        return Some(PolicyStep::Hold(gap));
+    }
+    let (reason, effects) = if is_new {
+        (ActionReason::PolicyMissing, Vec::new())
+    } else {
+        (
+            ActionReason::PolicyDiffers(fields),
+            vec![Effect::AlarmsRecreated],
+        )
+    };
+    let change = Change::PutPolicy {
+        policy: policy.clone(),
+        previous,
+    };
+    Some(PolicyStep::Put(Action {
+        change,
+        reason,
+        effects,
+    }))
 }
 
-/// AWS refuses a second target-tracking policy on one metric, so putting it would fail at every pass.
-fn metric_taken(
-    policy: &Policy,
-    wanted: &TargetTracking,
+/// Which policy tracks which metric, as far as we can tell one from another.
+fn tracked_metrics(
     held: &BTreeMap<PolicyName, ObservedPolicy>,
-) -> Option<Note> {
-    let tracks_the_same = |p: &ObservedPolicy| match &p.kind {
-        ObservedPolicyKind::TargetTracking(t) => t.metric.is_same_series(&wanted.metric),
+) -> BTreeMap<&PolicyName, Option<&Metric>> {
+    held.iter()
+        .map(|(name, policy)| (name, observed_metric(&policy.kind)))
+        .collect()
+}
+
+fn observed_metric(kind: &ObservedPolicyKind) -> Option<&Metric> {
+    match kind {
+        ObservedPolicyKind::TargetTracking(tracking) => Some(&tracking.metric),
         ObservedPolicyKind::OtherTracking
         | ObservedPolicyKind::Step
-        | ObservedPolicyKind::Other(_) => false,
-    };
-    held.values()
-        .find(|p| p.name != policy.name && tracks_the_same(p))
-        .map(|p| Note::MetricTaken { name: policy.name.clone(), by: p.name.clone() })
+        | ObservedPolicyKind::Other(_) => None,
+    }
+}
+
+/// Another policy that tracks the metric that `policy` is to track.
+fn rival<'a>(
+    policy: &Policy,
+    tracked: &BTreeMap<&'a PolicyName, Option<&Metric>>,
+) -> Option<&'a PolicyName> {
+    let wanted = policy.tracked_metric()?;
+    tracked
+        .iter()
+        .find(|(name, metric)| {
+            ***name != policy.name && metric.is_some_and(|m| m.is_same_series(wanted))
+        })
+        .map(|(name, _)| *name)
 }
 
 fn differing_fields(wanted: &TargetTracking, held: &TargetTracking) -> Vec<Field> {
     [
         (Field::Metric, wanted.metric != held.metric),
         (Field::Target, wanted.target != held.target),
-        (Field::ScaleOutCooldown, wanted.scale_out_cooldown != held.scale_out_cooldown),
-        (Field::ScaleInCooldown, wanted.scale_in_cooldown != held.scale_in_cooldown),
-        (Field::DisableScaleIn, wanted.disable_scale_in != held.disable_scale_in),
+        (
+            Field::ScaleOutCooldown,
+            wanted.scale_out_cooldown != held.scale_out_cooldown,
+        ),
+        (
+            Field::ScaleInCooldown,
+            wanted.scale_in_cooldown != held.scale_in_cooldown,
+        ),
+        (
+            Field::DisableScaleIn,
+            wanted.disable_scale_in != held.disable_scale_in,
+        ),
     ]
     .into_iter()
     .filter_map(|(field, differs)| differs.then_some(field))

@@ -105,7 +105,10 @@ impl TargetId {
         let parts: Vec<&str> = resource_id.split('/').collect();
         match (dimension, parts.as_slice()) {
             (Dimension::Instances, ["endpoint", endpoint, "variant", variant]) => {
-                Ok(Self::Instances { endpoint: endpoint.parse()?, variant: variant.parse()? })
+                Ok(Self::Instances {
+                    endpoint: endpoint.parse()?,
+                    variant: variant.parse()?,
+                })
             }
             (Dimension::ProvisionedConcurrency, ["endpoint", endpoint, "variant", variant]) => {
                 Ok(Self::ProvisionedConcurrency {
@@ -113,9 +116,9 @@ impl TargetId {
                     variant: variant.parse()?,
                 })
             }
-            (Dimension::Copies, ["inference-component", component]) => {
-                Ok(Self::Copies { component: component.parse()? })
-            }
+            (Dimension::Copies, ["inference-component", component]) => Ok(Self::Copies {
+                component: component.parse()?,
+            }),
             (Dimension::Instances | Dimension::ProvisionedConcurrency, _) => {
                 Err(ParseTargetError::Form {
                     resource_id: resource_id.to_owned(),
@@ -182,7 +185,10 @@ impl fmt::Display for TargetId {
                 write!(f, "endpoint/{endpoint}/variant/{variant}")
             }
             Self::ProvisionedConcurrency { endpoint, variant } => {
-                write!(f, "endpoint/{endpoint}/variant/{variant} (provisioned concurrency)")
+                write!(
+                    f,
+                    "endpoint/{endpoint}/variant/{variant} (provisioned concurrency)"
+                )
             }
             Self::Copies { component } => write!(f, "inference-component/{component}"),
         }
@@ -210,9 +216,18 @@ mod tests {
     #[test]
     fn aws_identifiers_round_trip() {
         for (resource, dimension) in [
-            ("endpoint/chat/variant/AllTraffic", "sagemaker:variant:DesiredInstanceCount"),
-            ("endpoint/chat/variant/AllTraffic", "sagemaker:variant:DesiredProvisionedConcurrency"),
-            ("inference-component/llm", "sagemaker:inference-component:DesiredCopyCount"),
+            (
+                "endpoint/chat/variant/AllTraffic",
+                "sagemaker:variant:DesiredInstanceCount",
+            ),
+            (
+                "endpoint/chat/variant/AllTraffic",
+                "sagemaker:variant:DesiredProvisionedConcurrency",
+            ),
+            (
+                "inference-component/llm",
+                "sagemaker:inference-component:DesiredCopyCount",
+            ),
         ] {
             let id = TargetId::parse(resource, dimension).unwrap();
             assert_eq!(id.resource_id(), resource);

@@ -14,7 +14,9 @@ fn at() -> DateTime<Utc> {
 }
 
 fn id(endpoint: &str) -> TargetId {
-    format!("endpoint/{endpoint}/variant/AllTraffic").parse().unwrap()
+    format!("endpoint/{endpoint}/variant/AllTraffic")
+        .parse()
+        .unwrap()
 }
 
 fn capacity() -> impl Strategy<Value = Capacity> {
@@ -31,7 +33,9 @@ fn bounds() -> impl Strategy<Value = Bounds> {
 fn metric() -> impl Strategy<Value = Metric> {
     prop_oneof![
         Just(Metric::Predefined(PredefinedMetric::InvocationsPerInstance)),
-        Just(Metric::Predefined(PredefinedMetric::ConcurrentRequestsPerModel)),
+        Just(Metric::Predefined(
+            PredefinedMetric::ConcurrentRequestsPerModel
+        )),
         prop_oneof!["CPUUtilization", "GPUUtilization"].prop_map(|name| {
             Metric::Custom(CustomMetric {
                 namespace: "/aws/sagemaker/Endpoints".to_owned(),
@@ -64,7 +68,10 @@ fn policies() -> impl Strategy<Value = Vec<Policy>> {
             let taken = |p: &Policy| p.tracked_metric() == Some(&tracking.metric);
             if !policies.iter().any(taken) {
                 let name = format!("p{}", policies.len()).parse().unwrap();
-                policies.push(Policy { name, kind: PolicyKind::TargetTracking(tracking) });
+                policies.push(Policy {
+                    name,
+                    kind: PolicyKind::TargetTracking(tracking),
+                });
             }
         }
         policies
@@ -72,16 +79,27 @@ fn policies() -> impl Strategy<Value = Vec<Policy>> {
 }
 
 fn desired() -> impl Strategy<Value = DesiredFleet> {
-    prop::collection::btree_map(prop::sample::select(&ENDPOINTS[..]), (bounds(), policies()), 0..5)
-        .prop_map(|targets| DesiredFleet {
-            scope: "test".parse().unwrap(),
-            targets: targets
-                .into_iter()
-                .map(|(name, (bounds, policies))| {
-                    (id(name), DesiredTarget { id: id(name), bounds, policies })
-                })
-                .collect(),
-        })
+    prop::collection::btree_map(
+        prop::sample::select(&ENDPOINTS[..]),
+        (bounds(), policies()),
+        0..5,
+    )
+    .prop_map(|targets| DesiredFleet {
+        scope: "test".parse().unwrap(),
+        targets: targets
+            .into_iter()
+            .map(|(name, (bounds, policies))| {
+                (
+                    id(name),
+                    DesiredTarget {
+                        id: id(name),
+                        bounds,
+                        policies,
+                    },
+                )
+            })
+            .collect(),
+    })
 }
 
 fn status() -> impl Strategy<Value = EndpointStatus> {
@@ -100,7 +118,11 @@ fn held_kind() -> impl Strategy<Value = ObservedPolicyKind> {
     ]
 }
 
-type Held = (Option<(EndpointStatus, Capacity)>, Option<(Capacity, Capacity)>, Vec<(u8, ObservedPolicyKind)>);
+type Held = (
+    Option<(EndpointStatus, Capacity)>,
+    Option<(Capacity, Capacity)>,
+    Vec<(u8, ObservedPolicyKind)>,
+);
 
 fn held() -> impl Strategy<Value = Held> {
     (
@@ -117,11 +139,20 @@ fn gaps() -> impl Strategy<Value = Vec<Gap>> {
         Just(Part::Policies),
         Just(Part::Variants("chat".parse().unwrap())),
     ];
-    prop::collection::vec(part.prop_map(|part| Gap { part, why: "throttled".to_owned() }), 0..2)
+    prop::collection::vec(
+        part.prop_map(|part| Gap {
+            part,
+            why: "throttled".to_owned(),
+        }),
+        0..2,
+    )
 }
 
 fn observation() -> impl Strategy<Value = Observation> {
-    (prop::collection::btree_map(prop::sample::select(&ENDPOINTS[..]), held(), 0..5), gaps())
+    (
+        prop::collection::btree_map(prop::sample::select(&ENDPOINTS[..]), held(), 0..5),
+        gaps(),
+    )
         .prop_map(|(endpoints, gaps)| observe(endpoints, gaps))
 }
 
@@ -138,7 +169,10 @@ fn observe(endpoints: BTreeMap<&str, Held>, gaps: Vec<Gap>) -> Observation {
         let endpoint_name: EndpointName = name.parse().unwrap();
         if let Some((status, running)) = endpoint {
             let variants_gap = seen.gap(&Part::Variants(endpoint_name.clone())).is_some();
-            let variant = ObservedVariant { current: Some(running), desired: Some(running) };
+            let variant = ObservedVariant {
+                current: Some(running),
+                desired: Some(running),
+            };
             let variants = BTreeMap::from([("AllTraffic".parse().unwrap(), variant)]);
             seen.endpoints.insert(
                 endpoint_name.clone(),
@@ -152,10 +186,25 @@ fn observe(endpoints: BTreeMap<&str, Held>, gaps: Vec<Gap>) -> Observation {
             );
         }
         let Some((a, b)) = target else { continue };
-        seen.targets.insert(id(name), ObservedTarget { id: id(name), min: a.min(b), max: a.max(b) });
+        seen.targets.insert(
+            id(name),
+            ObservedTarget {
+                id: id(name),
+                min: a.min(b),
+                max: a.max(b),
+            },
+        );
         let policies = policies.into_iter().map(|(n, kind)| {
             let name: PolicyName = format!("p{n}").parse().unwrap();
-            (name.clone(), ObservedPolicy { target: id("chat"), name, kind, alarms: Vec::new() })
+            (
+                name.clone(),
+                ObservedPolicy {
+                    target: id("chat"),
+                    name,
+                    kind,
+                    alarms: Vec::new(),
+                },
+            )
         });
         seen.policies.insert(id(name), policies.collect());
     }
@@ -167,7 +216,11 @@ fn execute(plan: &Plan, mut world: Observation) -> Observation {
     for (id, action) in plan.actions() {
         match &action.change {
             Change::Register { bounds, .. } => {
-                let held = ObservedTarget { id: id.clone(), min: bounds.min(), max: bounds.max() };
+                let held = ObservedTarget {
+                    id: id.clone(),
+                    min: bounds.min(),
+                    max: bounds.max(),
+                };
                 if world.targets.insert(id.clone(), held).is_none() {
                     // A new registration starts without policies.
                     world.policies.remove(id);
@@ -181,7 +234,11 @@ fn execute(plan: &Plan, mut world: Observation) -> Observation {
                     kind: ObservedPolicyKind::TargetTracking(tracking),
                     alarms: Vec::new(),
                 };
-                world.policies.entry(id.clone()).or_default().insert(policy.name.clone(), held);
+                world
+                    .policies
+                    .entry(id.clone())
+                    .or_default()
+                    .insert(policy.name.clone(), held);
             }
         }
     }
@@ -189,7 +246,10 @@ fn execute(plan: &Plan, mut world: Observation) -> Observation {
 }
 
 /// Safety that never stops a pass, for laws about something else.
-const NO_LIMIT: Safety = Safety { max_change: 1.0, always_allowed: usize::MAX };
+const NO_LIMIT: Safety = Safety {
+    max_change: 1.0,
+    always_allowed: usize::MAX,
+};
 
 proptest! {
     #[test]
@@ -279,15 +339,32 @@ fn fleet(targets: impl IntoIterator<Item = (&'static str, u32, u32)>) -> Desired
     let targets = targets.into_iter().map(|(name, min, max)| {
         let capacity = |n| Capacity::new(n).unwrap();
         let bounds = Bounds::new(capacity(min), capacity(max)).unwrap();
-        let policies = vec![tracked("inv", PredefinedMetric::InvocationsPerInstance, 70.0)];
-        (id(name), DesiredTarget { id: id(name), bounds, policies })
+        let policies = vec![tracked(
+            "inv",
+            PredefinedMetric::InvocationsPerInstance,
+            70.0,
+        )];
+        (
+            id(name),
+            DesiredTarget {
+                id: id(name),
+                bounds,
+                policies,
+            },
+        )
     });
-    DesiredFleet { scope: "test".parse().unwrap(), targets: targets.collect() }
+    DesiredFleet {
+        scope: "test".parse().unwrap(),
+        targets: targets.collect(),
+    }
 }
 
 fn in_service(name: &'static str, running: u32) -> (&'static str, Held) {
     let running = Capacity::new(running).unwrap();
-    (name, (Some((EndpointStatus::InService, running)), None, Vec::new()))
+    (
+        name,
+        (Some((EndpointStatus::InService, running)), None, Vec::new()),
+    )
 }
 
 #[test]
@@ -297,7 +374,10 @@ fn a_new_target_is_registered_before_its_policies_are_put() {
     let labels: Vec<_> = plan.actions().map(|(_, a)| a.change.label()).collect();
     assert_eq!(labels, ["register_target", "put_policy"]);
     let capacity = |n| Capacity::new(n).unwrap();
-    let clamped = Effect::CapacityClamped { from: capacity(9), to: capacity(4) };
+    let clamped = Effect::CapacityClamped {
+        from: capacity(9),
+        to: capacity(4),
+    };
     assert_eq!(plan.targets[0].actions[0].effects, [clamped]);
 }
 
@@ -305,43 +385,129 @@ fn a_new_target_is_registered_before_its_policies_are_put() {
 fn a_missing_endpoint_waits_and_an_unread_list_is_not_a_missing_endpoint() {
     let desired = fleet([("chat", 1, 4)]);
     let verdict = |gaps| {
-        plan(&desired, &observe(BTreeMap::new(), gaps), at()).targets[0].verdict.clone()
+        plan(&desired, &observe(BTreeMap::new(), gaps), at()).targets[0]
+            .verdict
+            .clone()
     };
     let chat: EndpointName = "chat".parse().unwrap();
-    assert_eq!(verdict(Vec::new()), Verdict::Waiting(Wait::EndpointMissing(chat)));
-    let gap = Gap { part: Part::Endpoints, why: "throttled".to_owned() };
-    assert_eq!(verdict(vec![gap.clone()]), Verdict::Waiting(Wait::Unseen(gap)));
+    assert_eq!(
+        verdict(Vec::new()),
+        Verdict::Waiting(Wait::EndpointMissing(chat))
+    );
+    let gap = Gap {
+        part: Part::Endpoints,
+        why: "throttled".to_owned(),
+    };
+    assert_eq!(
+        verdict(vec![gap.clone()]),
+        Verdict::Waiting(Wait::Unseen(gap))
+    );
 }
 
 #[test]
 fn a_metric_that_another_policy_tracks_is_held_not_fought_over() {
-    let PolicyKind::TargetTracking(other) =
-        tracked("by-hand", PredefinedMetric::InvocationsPerInstance, 50.0).kind;
-    let mut world = observe(BTreeMap::from([in_service("chat", 2)]), Vec::new());
-    let capacity = |n| Capacity::new(n).unwrap();
-    world.targets.insert(
-        id("chat"),
-        ObservedTarget { id: id("chat"), min: capacity(1), max: capacity(4) },
-    );
     let name: PolicyName = "by-hand".parse().unwrap();
-    let kind = ObservedPolicyKind::TargetTracking(other);
-    let held = ObservedPolicy { target: id("chat"), name: name.clone(), kind, alarms: Vec::new() };
-    world.policies.insert(id("chat"), BTreeMap::from([(name.clone(), held)]));
+    let world = world_with_policies(&[tracked(
+        "by-hand",
+        PredefinedMetric::InvocationsPerInstance,
+        50.0,
+    )]);
     let plan = plan(&fleet([("chat", 1, 4)]), &world, at());
     assert_eq!(plan.targets[0].verdict, Verdict::Held);
     assert_eq!(
         plan.targets[0].notes[0],
-        Note::MetricTaken { name: "inv".parse().unwrap(), by: name }
+        Note::MetricTaken {
+            name: "inv".parse().unwrap(),
+            by: name
+        }
     );
+}
+
+/// AWS refuses two policies on one metric, so the one that leaves a metric must be put before the one that takes it.
+#[test]
+fn a_metric_changes_hands_in_one_plan() {
+    let policies = [
+        tracked("a", PredefinedMetric::ConcurrentRequestsPerModel, 5.0),
+        tracked("b", PredefinedMetric::InvocationsPerInstance, 70.0),
+    ];
+    let mut desired = fleet([("chat", 1, 4)]);
+    desired.targets.get_mut(&id("chat")).unwrap().policies = policies.to_vec();
+    let world = world_with_policies(&[
+        tracked("a", PredefinedMetric::InvocationsPerCopy, 5.0),
+        tracked("b", PredefinedMetric::ConcurrentRequestsPerModel, 70.0),
+    ]);
+    let plan = plan(&desired, &world, at());
+    let order: Vec<_> = plan
+        .actions()
+        .map(|(_, action)| match &action.change {
+            Change::PutPolicy { policy, .. } => policy.name.as_str(),
+            Change::Register { .. } => "register",
+        })
+        .collect();
+    assert_eq!(order, ["b", "a"]);
+}
+
+/// A policy that tracks the metric may hide in the part of the list that was not read.
+#[test]
+fn no_metric_is_changed_to_one_that_an_unseen_policy_may_track() {
+    let desired = fleet([("chat", 1, 4)]);
+    let mut world =
+        world_with_policies(&[tracked("inv", PredefinedMetric::InvocationsPerCopy, 5.0)]);
+    assert_eq!(
+        plan(&desired, &world, at()).targets[0].verdict,
+        Verdict::Changes
+    );
+    world.gaps.push(Gap {
+        part: Part::Policies,
+        why: "throttled".to_owned(),
+    });
+    assert_eq!(
+        plan(&desired, &world, at()).targets[0].verdict,
+        Verdict::Held
+    );
+}
+
+fn world_with_policies(policies: &[Policy]) -> Observation {
+    let mut world = observe(BTreeMap::from([in_service("chat", 2)]), Vec::new());
+    let capacity = |n| Capacity::new(n).unwrap();
+    let held = ObservedTarget {
+        id: id("chat"),
+        min: capacity(1),
+        max: capacity(4),
+    };
+    world.targets.insert(id("chat"), held);
+    let observed = policies.iter().map(|policy| {
+        let PolicyKind::TargetTracking(tracking) = policy.kind.clone();
+        let kind = ObservedPolicyKind::TargetTracking(tracking);
+        let name = policy.name.clone();
+        (
+            name.clone(),
+            ObservedPolicy {
+                target: id("chat"),
+                name,
+                kind,
+                alarms: Vec::new(),
+            },
+        )
+    });
+    world.policies.insert(id("chat"), observed.collect());
+    world
 }
 
 #[test]
 fn the_checker_stops_a_pass_that_shrinks_too_much() {
     let names = ["a", "b", "c", "d", "e", "f"];
-    let mut world = observe(names.into_iter().map(|n| in_service(n, 9)).collect(), Vec::new());
+    let mut world = observe(
+        names.into_iter().map(|n| in_service(n, 9)).collect(),
+        Vec::new(),
+    );
     for name in names {
         let capacity = |n| Capacity::new(n).unwrap();
-        let held = ObservedTarget { id: id(name), min: capacity(1), max: capacity(9) };
+        let held = ObservedTarget {
+            id: id(name),
+            min: capacity(1),
+            max: capacity(9),
+        };
         world.targets.insert(id(name), held);
     }
     let desired = fleet(names.map(|n| (n, 1, 4)));
@@ -349,10 +515,17 @@ fn the_checker_stops_a_pass_that_shrinks_too_much() {
     let refused = check(made.clone(), &desired, &world, Safety::default()).unwrap_err();
     assert_eq!(
         refused,
-        [Violation::TooMuchAtOnce { shrinking: 6, fleet: 6, allowed: 3 }]
+        [Violation::TooMuchAtOnce {
+            shrinking: 6,
+            fleet: 6,
+            allowed: 3
+        }]
     );
     assert!(check(made, &desired, &world, NO_LIMIT).is_ok());
 }
+
+type Breakage = fn(&mut Plan);
+type Expected = fn(&Violation) -> bool;
 
 /// The checker is only worth having if it refuses what a broken planner would make.
 #[test]
@@ -360,10 +533,15 @@ fn the_checker_refuses_broken_plans() {
     let desired = fleet([("chat", 1, 4)]);
     let world = observe(BTreeMap::from([in_service("chat", 2)]), Vec::new());
     let good = plan(&desired, &world, at());
-    type Breakage = fn(&mut Plan);
-    let broken: [(Breakage, fn(&Violation) -> bool); 6] = [
-        (|p| p.targets[0].id = id("rank"), |v| matches!(v, Violation::NotDeclared(_))),
-        (|p| p.targets[0].actions.swap(0, 1), |v| matches!(v, Violation::Disorder(_))),
+    let broken: [(Breakage, Expected); 6] = [
+        (
+            |p| p.targets[0].id = id("rank"),
+            |v| matches!(v, Violation::NotDeclared(_)),
+        ),
+        (
+            |p| p.targets[0].actions.swap(0, 1),
+            |v| matches!(v, Violation::Disorder(_)),
+        ),
         (
             |p| {
                 p.targets[0].actions.remove(0);
@@ -404,7 +582,14 @@ fn the_checker_refuses_broken_plans() {
         assert!(violations.iter().any(expected), "case {i}: {violations:?}");
     }
     let busy = observe(
-        BTreeMap::from([("chat", (Some((EndpointStatus::Updating, Capacity::ZERO)), None, vec![]))]),
+        BTreeMap::from([(
+            "chat",
+            (
+                Some((EndpointStatus::Updating, Capacity::ZERO)),
+                None,
+                vec![],
+            ),
+        )]),
         Vec::new(),
     );
     let violations = check(good, &desired, &busy, NO_LIMIT).unwrap_err();

@@ -81,7 +81,11 @@ impl Cooldown {
     /// # Errors
     /// [`CooldownError`] above 2147483647.
     pub fn from_secs(secs: u32) -> Result<Self, CooldownError> {
-        if i32::try_from(secs).is_ok() { Ok(Self(secs)) } else { Err(CooldownError) }
+        if i32::try_from(secs).is_ok() {
+            Ok(Self(secs))
+        } else {
+            Err(CooldownError)
+        }
     }
 
     /// Accepts a duration of whole seconds.
@@ -92,7 +96,9 @@ impl Cooldown {
         if duration.subsec_nanos() != 0 {
             return Err(CooldownError);
         }
-        u32::try_from(duration.as_secs()).map_err(|_| CooldownError).and_then(Self::from_secs)
+        u32::try_from(duration.as_secs())
+            .map_err(|_| CooldownError)
+            .and_then(Self::from_secs)
     }
 
     /// Seconds.
@@ -125,6 +131,11 @@ mod tests {
     fn cooldowns_are_whole_seconds_that_fit_the_api() {
         assert!(Cooldown::from_duration(Duration::from_millis(1500)).is_err());
         assert!(Cooldown::from_secs(u32::MAX).is_err());
-        assert_eq!(Cooldown::from_duration(Duration::from_secs(60)).unwrap().as_secs(), 60);
+        assert_eq!(
+            Cooldown::from_duration(Duration::from_mins(1))
+                .unwrap()
+                .as_secs(),
+            60
+        );
     }
 }

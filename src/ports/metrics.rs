@@ -1,0 +1,43 @@
+//! CloudWatch metrics and alarms.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::error::ApiError;
+use super::scaling::Listing;
+use crate::domain::{CustomMetric, ObservedAlarm};
+
+/// A metric to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetricQuery {
+    /// The metric in full.
+    pub metric: CustomMetric,
+    /// Period in seconds.
+    pub period: u32,
+}
+
+/// A value and the period it is of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Datapoint {
+    /// Start of the period.
+    pub at: DateTime<Utc>,
+    /// The statistic over the period.
+    pub value: f64,
+}
+
+/// Metrics and alarms of a scope.
+#[async_trait]
+pub trait MetricSource: Debug + Send + Sync {
+    /// All alarms whose name begins with `prefix`.
+    async fn alarms(&self, prefix: &str) -> Listing<ObservedAlarm>;
+
+    /// Datapoints in [`from`, `until`), newest first, one list per query in the order of the queries.
+    async fn datapoints(
+        &self,
+        queries: &[MetricQuery],
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<Vec<Datapoint>>, ApiError>;
+}

@@ -1,0 +1,31 @@
+//! What the product needs of the outside world, in its own words.
+//!
+//! Small object-safe traits; the AWS adapters and the simulator's in-process door both stand behind them. Nothing
+//! here knows which.
+
+mod clock;
+mod endpoints;
+mod error;
+mod metrics;
+mod requests;
+mod scaling;
+
+pub use clock::Clock;
+pub use endpoints::{EndpointApi, EndpointSummary};
+pub use error::{ApiError, ErrorKind};
+pub use metrics::{Datapoint, MetricQuery, MetricSource};
+pub use requests::{NoRequestLog, RequestLog};
+pub use scaling::{Listing, ScalingApi};
+
+use std::sync::Arc;
+
+/// Everything a scope offers, behind ports.
+#[derive(Debug, Clone)]
+pub struct ScopePorts {
+    /// Targets, policies, activities.
+    pub scaling: Arc<dyn ScalingApi>,
+    /// Endpoints.
+    pub endpoints: Arc<dyn EndpointApi>,
+    /// Metrics and alarms.
+    pub metrics: Arc<dyn MetricSource>,
+}

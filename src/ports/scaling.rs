@@ -1,0 +1,51 @@
+//! Application Auto Scaling.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use super::error::ApiError;
+use crate::domain::{Activity, Bounds, ObservedPolicy, ObservedTarget, Policy, TargetId};
+
+/// A list read page by page. When a page fails, what came before it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing<T> {
+    /// What was read.
+    pub items: Vec<T>,
+    /// Why the list ends here, if it was not read to its end.
+    pub gap: Option<ApiError>,
+}
+
+impl<T> Listing<T> {
+    /// A list read to its end.
+    #[must_use]
+    pub fn complete(items: Vec<T>) -> Self {
+        Self { items, gap: None }
+    }
+}
+
+/// Targets, policies and activities of a scope.
+///
+/// Listings cover the whole service namespace, never one target per call; writes are upserts by key.
+#[async_trait]
+pub trait ScalingApi: Debug + Send + Sync {
+    /// All registered targets of SageMaker.
+    async fn targets(&self) -> Listing<ObservedTarget>;
+
+    /// All policies of SageMaker targets.
+    async fn policies(&self) -> Listing<ObservedPolicy>;
+
+    /// Activities, newest first, down to the first one that began before `since` or at most `limit`; also those
+    /// that tell why nothing was scaled.
+    async fn activities(
+        &self,
+        since: chrono::DateTime<chrono::Utc>,
+        limit: usize,
+    ) -> Listing<Activity>;
+
+    /// Registers a target, or sets its bounds. The running capacity is pulled into them at once.
+    async fn register(&self, target: &TargetId, bounds: Bounds) -> Result<(), ApiError>;
+
+    /// Puts a policy in full.
+    async fn put_policy(&self, target: &TargetId, policy: &Policy) -> Result<(), ApiError>;
+}
