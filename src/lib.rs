@@ -1,5 +1,7 @@
 //! evenkeel keeps Amazon SageMaker endpoints at the right size.
 
+pub mod config;
 pub mod domain;
 pub mod num;
+pub mod ports;
 pub mod sim;

@@ -63,29 +63,52 @@ impl ErrorKind {
     #[must_use]
     pub fn of_code(code: &str) -> Self {
         match code {
-            "ThrottlingException" | "Throttling" | "ThrottledException" | "TooManyRequestsException"
-            | "RequestLimitExceeded" | "SlowDown" | "RequestThrottled" => Self::Throttled,
+            "ThrottlingException"
+            | "Throttling"
+            | "ThrottledException"
+            | "TooManyRequestsException"
+            | "RequestLimitExceeded"
+            | "SlowDown"
+            | "RequestThrottled" => Self::Throttled,
             "ObjectNotFoundException" | "ResourceNotFoundException" | "ResourceNotFound" => {
                 Self::NotFound
             }
             "ConcurrentUpdateException" => Self::Conflict,
             // A real quota, although the SDK's own classifier counts it as throttling.
-            "LimitExceededException" | "LimitExceeded" | "LimitExceededFault"
-            | "ResourceLimitExceeded" | "TooManyTagsException" => Self::LimitExceeded,
-            "AccessDeniedException" | "AccessDenied" | "ExpiredTokenException" | "ExpiredToken"
-            | "UnrecognizedClientException" | "IncompleteSignature" | "InvalidClientTokenId"
-            | "InvalidSignatureException" | "SignatureDoesNotMatch" | "MissingAuthenticationToken"
-            | "OptInRequired" | "FailedResourceAccessException" => Self::Denied,
-            "ValidationException" | "ValidationError" | "InvalidParameterValue"
-            | "InvalidParameterCombination" | "MissingParameter" | "InvalidNextTokenException"
-            | "InvalidNextToken" | "SerializationException" | "InvalidParameterValueException"
-            | "InvalidParameterCombinationException" | "MissingRequiredParameterException" => {
-                Self::Invalid
-            }
-            "InternalServiceException" | "InternalFailure" | "InternalServiceError"
-            | "ServiceUnavailable" | "ServiceUnavailableException" | "InternalServerError" => {
-                Self::Transient
-            }
+            "LimitExceededException"
+            | "LimitExceeded"
+            | "LimitExceededFault"
+            | "ResourceLimitExceeded"
+            | "TooManyTagsException" => Self::LimitExceeded,
+            "AccessDeniedException"
+            | "AccessDenied"
+            | "ExpiredTokenException"
+            | "ExpiredToken"
+            | "UnrecognizedClientException"
+            | "IncompleteSignature"
+            | "InvalidClientTokenId"
+            | "InvalidSignatureException"
+            | "SignatureDoesNotMatch"
+            | "MissingAuthenticationToken"
+            | "OptInRequired"
+            | "FailedResourceAccessException" => Self::Denied,
+            "ValidationException"
+            | "ValidationError"
+            | "InvalidParameterValue"
+            | "InvalidParameterCombination"
+            | "MissingParameter"
+            | "InvalidNextTokenException"
+            | "InvalidNextToken"
+            | "SerializationException"
+            | "InvalidParameterValueException"
+            | "InvalidParameterCombinationException"
+            | "MissingRequiredParameterException" => Self::Invalid,
+            "InternalServiceException"
+            | "InternalFailure"
+            | "InternalServiceError"
+            | "ServiceUnavailable"
+            | "ServiceUnavailableException"
+            | "InternalServerError" => Self::Transient,
             _ => Self::Unknown,
         }
     }
@@ -106,7 +129,13 @@ pub struct ApiError {
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} failed ({}): {}", self.operation, self.kind.label(), self.message)?;
+        write!(
+            f,
+            "{} failed ({}): {}",
+            self.operation,
+            self.kind.label(),
+            self.message
+        )?;
         match &self.request_id {
             Some(id) => write!(f, " [request {id}]"),
             None => Ok(()),
@@ -122,9 +151,18 @@ mod tests {
 
     #[test]
     fn a_quota_is_not_throttling_and_a_conflict_is_neither() {
-        assert_eq!(ErrorKind::of_code("LimitExceededException"), ErrorKind::LimitExceeded);
-        assert_eq!(ErrorKind::of_code("ThrottlingException"), ErrorKind::Throttled);
-        assert_eq!(ErrorKind::of_code("ConcurrentUpdateException"), ErrorKind::Conflict);
+        assert_eq!(
+            ErrorKind::of_code("LimitExceededException"),
+            ErrorKind::LimitExceeded
+        );
+        assert_eq!(
+            ErrorKind::of_code("ThrottlingException"),
+            ErrorKind::Throttled
+        );
+        assert_eq!(
+            ErrorKind::of_code("ConcurrentUpdateException"),
+            ErrorKind::Conflict
+        );
         assert_eq!(ErrorKind::of_code("SomethingNew"), ErrorKind::Unknown);
     }
 }

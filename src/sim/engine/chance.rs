@@ -46,11 +46,6 @@ impl Chance {
         mix(mix(keyed))
     }
 
-    /// A number in [0, 1).
-    pub(crate) fn unit(self, purpose: Purpose, a: u64, b: u64) -> f64 {
-        crate::num::unit_interval(self.hash(purpose, a, b))
-    }
-
     /// A whole number in [`low`, `high`], evenly; `low` when the range is empty.
     pub(crate) fn between(self, purpose: Purpose, a: u64, b: u64, low: i64, high: i64) -> i64 {
         let Ok(width) = u64::try_from(high.saturating_sub(low)) else {

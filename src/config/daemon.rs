@@ -1,0 +1,149 @@
+//! The sections `daemon`, `safety` and `scopes`.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::node::Node;
+use super::{Daemon, Mode, Scope};
+use crate::domain::{DesiredFleet, Safety, ScopeName};
+
+const DAEMON_KEYS: [&str; 5] = [
+    "mode",
+    "reconcile_interval",
+    "watch_interval",
+    "http",
+    "call_timeout",
+];
+const HTTP_KEYS: [&str; 1] = ["listen"];
+const SAFETY_KEYS: [&str; 1] = ["max_change"];
+const SCOPE_KEYS: [&str; 4] = ["name", "region", "assume_role", "endpoint_url"];
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_hours(1);
+
+pub(super) fn read_daemon(node: &Node<'_>) -> Daemon {
+    let mut daemon = Daemon::default();
+    let Some(fields) = node.fields(&DAEMON_KEYS) else {
+        return daemon;
+    };
+    let modes = [Mode::Enforce, Mode::Observe].map(|mode| (mode.label(), mode));
+    if let Some(mode) = fields.get("mode").and_then(|n| n.word(&modes)) {
+        daemon.mode = mode;
+    }
+    let interval = |key: &str, most| fields.get(key).and_then(|n| n.duration(SECOND, most));
+    if let Some(duration) = interval("reconcile_interval", HOUR) {
+        daemon.reconcile_interval = duration;
+    }
+    if let Some(duration) = interval("watch_interval", HOUR) {
+        daemon.watch_interval = duration;
+    }
+    if let Some(duration) = interval("call_timeout", Duration::from_mins(5)) {
+        daemon.call_timeout = duration;
+    }
+    let http = fields.get("http").and_then(|n| n.fields(&HTTP_KEYS));
+    if let Some(listen) = http.and_then(|http| http.get("listen")) {
+        daemon.listen = read_listen(&listen).unwrap_or(daemon.listen);
+    }
+    daemon
+}
+
+fn read_listen(node: &Node<'_>) -> Option<SocketAddr> {
+    let text = node.text()?;
+    match text.parse() {
+        Ok(address) => Some(address),
+        Err(_) => {
+            node.report(
+                format!("`{text}` is not an address to listen on"),
+                "write address and port, for example `127.0.0.1:9464` or `0.0.0.0:9464`",
+            );
+            None
+        }
+    }
+}
+
+pub(super) fn read_safety(node: &Node<'_>) -> Safety {
+    let mut safety = Safety::default();
+    let Some(fields) = node.fields(&SAFETY_KEYS) else {
+        return safety;
+    };
+    if let Some(share) = fields.get("max_change").and_then(|n| n.share()) {
+        safety.max_change = share;
+    }
+    safety
+}
+
+/// The scopes, or the one that is meant when none is declared: whatever account and region the environment gives.
+pub(super) fn read_scopes(node: Option<&Node<'_>>) -> BTreeMap<ScopeName, (Scope, DesiredFleet)> {
+    let mut scopes = BTreeMap::new();
+    for entry in node.map(Node::entries).unwrap_or_default() {
+        let Some(fields) = entry.fields(&SCOPE_KEYS) else {
+            continue;
+        };
+        let Some(name) = fields.require("name", "prod") else {
+            continue;
+        };
+        let Some(scope_name) = name.parsed::<ScopeName>() else {
+            continue;
+        };
+        let text = |key: &str| fields.get(key).and_then(|n| n.text());
+        let endpoint_url = fields.get("endpoint_url").and_then(|n| read_url(&n));
+        let assume_role = fields.get("assume_role").and_then(|n| read_role(&n));
+        let scope = Scope {
+            name: scope_name.clone(),
+            region: text("region"),
+            assume_role,
+            endpoint_url,
+        };
+        let fleet = DesiredFleet {
+            scope: scope_name.clone(),
+            targets: BTreeMap::new(),
+        };
+        if scopes.insert(scope_name.clone(), (scope, fleet)).is_some() {
+            name.report(
+                format!("a second scope is called `{scope_name}`"),
+                "give each scope a name of its own",
+            );
+        }
+    }
+    if scopes.is_empty()
+        && let Ok(name) = "default".parse::<ScopeName>()
+    {
+        let scope = Scope {
+            name: name.clone(),
+            region: None,
+            assume_role: None,
+            endpoint_url: None,
+        };
+        let fleet = DesiredFleet {
+            scope: name.clone(),
+            targets: BTreeMap::new(),
+        };
+        scopes.insert(name, (scope, fleet));
+    }
+    scopes
+}
+
+fn read_url(node: &Node<'_>) -> Option<String> {
+    let text = node.text()?;
+    if text.starts_with("http://") || text.starts_with("https://") {
+        return Some(text);
+    }
+    node.report(
+        format!("`{text}` is not a URL"),
+        "write for example `http://127.0.0.1:4599`",
+    );
+    None
+}
+
+fn read_role(node: &Node<'_>) -> Option<String> {
+    let text = node.text()?;
+    if text.starts_with("arn:") && text.contains(":iam::") && text.contains(":role/") {
+        return Some(text);
+    }
+    node.report(
+        format!("`{text}` is not the ARN of a role"),
+        "write for example `arn:aws:iam::123456789012:role/evenkeel`",
+    );
+    None
+}

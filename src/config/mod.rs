@@ -1,0 +1,170 @@
+//! The config: files and environment in, domain types or every problem at once out.
+//!
+//! Layers, later ones win: defaults, the file (or all files of a directory in the order of their names, lists
+//! added up), then `EVENKEEL__…` variables. After [`load`] nobody checks a value again.
+//!
+//! # Notes for implementors
+//!
+//! Values are read from figment's tree by [`node`], not by serde: serde stops at the first mistake, and an operator
+//! with three wrong keys wants three lines. Each section lists its keys in one table, from which unknown keys get
+//! their "did you mean".
+
+mod daemon;
+mod node;
+mod policy;
+mod problem;
+mod resolved;
+mod source;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub use problem::{Problem, Problems};
+pub use resolved::resolved;
+pub use source::{Sources, VARIABLE_PREFIX};
+
+use crate::domain::{DesiredFleet, Safety, ScopeName};
+use node::{Context, Node};
+
+/// Whether evenkeel may write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// It makes AWS agree with the config.
+    Enforce,
+    /// It plans, watches and reports, and writes nothing.
+    Observe,
+}
+
+impl Mode {
+    /// The config's word.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Observe => "observe",
+        }
+    }
+}
+
+/// How the daemon runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Daemon {
+    /// Whether it may write.
+    pub mode: Mode,
+    /// From the start of one pass to the start of the next; each wait is drawn from 90 % to 110 % of it.
+    pub reconcile_interval: Duration,
+    /// The same for looks at metrics, alarms and activities.
+    pub watch_interval: Duration,
+    /// Where HTTP is served.
+    pub listen: SocketAddr,
+    /// How long one call to AWS may take, retries included.
+    pub call_timeout: Duration,
+}
+
+impl Default for Daemon {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Enforce,
+            reconcile_interval: Duration::from_mins(1),
+            watch_interval: Duration::from_mins(1),
+            listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
+            call_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// One account and region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// Its name.
+    pub name: ScopeName,
+    /// Its region; from the environment, as every AWS tool finds it, unless said here.
+    pub region: Option<String>,
+    /// A role to assume.
+    pub assume_role: Option<String>,
+    /// Another server to talk to, for every service.
+    pub endpoint_url: Option<String>,
+}
+
+/// A config that has passed every check.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// How the daemon runs.
+    pub daemon: Daemon,
+    /// How much one pass may take away.
+    pub safety: Safety,
+    /// The scopes, each with the fleet that is declared in it.
+    pub scopes: BTreeMap<ScopeName, (Scope, DesiredFleet)>,
+}
+
+impl Config {
+    /// Declared targets of all scopes.
+    #[must_use]
+    pub fn target_count(&self) -> usize {
+        self.scopes
+            .values()
+            .map(|(_, fleet)| fleet.targets.len())
+            .sum()
+    }
+}
+
+/// Reads and checks the config.
+///
+/// # Errors
+/// Every problem found, each with its file or variable, key path, value and remedy.
+pub fn load(sources: &Sources) -> Result<Config, Problems> {
+    let (figment, mut problems) = source::layers(sources);
+    let root = match source::extract(&figment) {
+        Ok(root) => root,
+        Err(problem) => {
+            problems.push(problem);
+            return Err(Problems(problems));
+        }
+    };
+    let context = Context::new(&figment);
+    let config = read(&Node::root(&context, &root));
+    problems.extend(context.into_problems());
+    if problems.is_empty() {
+        Ok(config)
+    } else {
+        Err(Problems(problems))
+    }
+}
+
+const KEYS: [&str; 5] = ["daemon", "safety", "scopes", "profiles", "targets"];
+
+fn read(root: &Node<'_>) -> Config {
+    let Some(fields) = root.fields(&KEYS) else {
+        return Config {
+            daemon: Daemon::default(),
+            safety: Safety::default(),
+            scopes: BTreeMap::new(),
+        };
+    };
+    let daemon = fields
+        .get("daemon")
+        .map(|node| daemon::read_daemon(&node))
+        .unwrap_or_default();
+    let safety = fields
+        .get("safety")
+        .map(|node| daemon::read_safety(&node))
+        .unwrap_or_default();
+    let mut scopes = daemon::read_scopes(fields.get("scopes").as_ref());
+    let profiles = fields
+        .get("profiles")
+        .map(|node| target::read_profiles(&node))
+        .unwrap_or_default();
+    if let Some(targets) = fields.get("targets") {
+        target::read_targets(&targets, &profiles, &mut scopes);
+    }
+    target::check_unused(&profiles);
+    Config {
+        daemon,
+        safety,
+        scopes,
+    }
+}

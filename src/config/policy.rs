@@ -1,0 +1,247 @@
+//! The lists `policies`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::node::{Fields, Node, nearest};
+use crate::domain::{
+    Cooldown, CustomMetric, Metric, Policy, PolicyKind, PolicyName, PredefinedMetric, Statistic,
+    TargetId, TargetTracking, TargetValue, known_dimensions,
+};
+
+const POLICY_KEYS: [&str; 2] = ["name", "target_tracking"];
+const TRACKING_KEYS: [&str; 5] = [
+    "metric",
+    "target",
+    "scale_out_cooldown",
+    "scale_in_cooldown",
+    "disable_scale_in",
+];
+const METRIC_KEYS: [&str; 5] = ["namespace", "name", "dimensions", "statistic", "unit"];
+
+/// The units that CloudWatch knows.
+const UNITS: [&str; 27] = [
+    "Seconds",
+    "Microseconds",
+    "Milliseconds",
+    "Bytes",
+    "Kilobytes",
+    "Megabytes",
+    "Gigabytes",
+    "Terabytes",
+    "Bits",
+    "Kilobits",
+    "Megabits",
+    "Gigabits",
+    "Terabits",
+    "Percent",
+    "Count",
+    "Bytes/Second",
+    "Kilobytes/Second",
+    "Megabytes/Second",
+    "Gigabytes/Second",
+    "Terabytes/Second",
+    "Bits/Second",
+    "Kilobits/Second",
+    "Megabits/Second",
+    "Gigabits/Second",
+    "Terabits/Second",
+    "Count/Second",
+    "None",
+];
+
+/// AWS's fixed limit of policies on one target.
+const MAX_POLICIES: usize = 50;
+
+/// Reads the policies of one target. Names and metrics must be unique among them, as AWS demands.
+pub(super) fn read_policies(node: &Node<'_>, target: &TargetId) -> Vec<Policy> {
+    let entries = node.entries();
+    if entries.len() > MAX_POLICIES {
+        node.report(
+            format!("{} policies on one target", entries.len()),
+            format!("AWS allows {MAX_POLICIES}, and that limit can not be raised"),
+        );
+    }
+    let mut policies: Vec<Policy> = Vec::new();
+    for entry in entries {
+        let Some(policy) = read_policy(&entry, target) else {
+            continue;
+        };
+        if policies.iter().any(|p| p.name == policy.name) {
+            entry.report(
+                format!("a second policy of this target is called `{}`", policy.name),
+                "give each policy a `name` of its own",
+            );
+            continue;
+        }
+        let same = |p: &&Policy| match (p.tracked_metric(), policy.tracked_metric()) {
+            (Some(a), Some(b)) => a.is_same_series(b),
+            _ => false,
+        };
+        if let Some(first) = policies.iter().find(same) {
+            entry.report(
+                format!("policy `{}` tracks the same metric", first.name),
+                "keep one: AWS allows one target-tracking policy per metric on a target",
+            );
+            continue;
+        }
+        policies.push(policy);
+    }
+    policies
+}
+
+fn read_policy(entry: &Node<'_>, target: &TargetId) -> Option<Policy> {
+    let fields = entry.fields(&POLICY_KEYS)?;
+    let tracking = fields.require(
+        "target_tracking",
+        "{ metric: invocations_per_instance, target: 70 }",
+    )?;
+    let tracking = read_tracking(&tracking, target)?;
+    let name = match fields.get("name") {
+        Some(node) => node.parsed::<PolicyName>()?,
+        None => default_name(&tracking.metric)?,
+    };
+    Some(Policy {
+        name,
+        kind: PolicyKind::TargetTracking(tracking),
+    })
+}
+
+/// The name of a policy that was given none. It depends on the metric only, so that reordering the list or changing
+/// a value does not make it another policy.
+fn default_name(metric: &Metric) -> Option<PolicyName> {
+    let slug = match metric {
+        Metric::Predefined(metric) => metric.name().to_owned(),
+        Metric::Custom(metric) => format!("{}-{}", metric.name, metric.statistic),
+    };
+    format!("evenkeel-{slug}").parse().ok()
+}
+
+fn read_tracking(node: &Node<'_>, target: &TargetId) -> Option<TargetTracking> {
+    let fields = node.fields(&TRACKING_KEYS)?;
+    let metric = fields
+        .require("metric", "invocations_per_instance")
+        .and_then(|node| read_metric(&node, target));
+    let value = fields
+        .require("target", "70")
+        .and_then(|node| read_value(&node));
+    let out = read_cooldown(&fields, "scale_out_cooldown");
+    let scale_in = read_cooldown(&fields, "scale_in_cooldown");
+    let disable_scale_in = match fields.get("disable_scale_in") {
+        Some(node) => node.truth(),
+        None => Some(false),
+    };
+    Some(TargetTracking {
+        metric: metric?,
+        target: value?,
+        scale_out_cooldown: out?,
+        scale_in_cooldown: scale_in?,
+        disable_scale_in: disable_scale_in?,
+    })
+}
+
+fn read_value(node: &Node<'_>) -> Option<TargetValue> {
+    let number = node.number()?;
+    match TargetValue::new(number) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            node.report(format!("`{number}` can not be a target"), error.to_string());
+            None
+        }
+    }
+}
+
+/// AWS's default when the key is absent.
+fn read_cooldown(fields: &Fields<'_>, key: &str) -> Option<Cooldown> {
+    let Some(node) = fields.get(key) else {
+        return Some(Cooldown::SAGEMAKER_DEFAULT);
+    };
+    let duration = node.duration(Duration::ZERO, Duration::from_hours(24 * 7))?;
+    match Cooldown::from_duration(duration) {
+        Ok(cooldown) => Some(cooldown),
+        Err(error) => {
+            node.report(
+                format!("{} can not be a cooldown", node.shown()),
+                error.to_string(),
+            );
+            None
+        }
+    }
+}
+
+fn read_metric(node: &Node<'_>, target: &TargetId) -> Option<Metric> {
+    if node.is_section() {
+        return read_custom(node, target).map(Metric::Custom);
+    }
+    let text = node.text()?;
+    let fitting: Vec<&str> = PredefinedMetric::ALL
+        .into_iter()
+        .filter(|m| m.dimension() == target.dimension())
+        .map(PredefinedMetric::name)
+        .collect();
+    let Ok(metric) = text.parse::<PredefinedMetric>() else {
+        let all: Vec<&str> = PredefinedMetric::ALL
+            .into_iter()
+            .flat_map(|m| [m.name(), m.aws_name()])
+            .collect();
+        let remedy = match nearest(&text, &all) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!(
+                "use one of {}, or name a metric in full: {{ namespace: …, name: …, statistic: … }}",
+                fitting.join(", ")
+            ),
+        };
+        node.report(format!("`{text}` is not a predefined metric"), remedy);
+        return None;
+    };
+    if metric.dimension() != target.dimension() {
+        node.report(
+            format!(
+                "`{text}` counts {}, and this target scales {}",
+                metric.unit(),
+                target.dimension().unit()
+            ),
+            format!("use one of {}", fitting.join(", ")),
+        );
+        return None;
+    }
+    Some(Metric::Predefined(metric))
+}
+
+fn read_custom(node: &Node<'_>, target: &TargetId) -> Option<CustomMetric> {
+    let fields = node.fields(&METRIC_KEYS)?;
+    let namespace = fields.require("namespace", "/aws/sagemaker/Endpoints");
+    let namespace = namespace.and_then(|node| node.text());
+    let name = fields
+        .require("name", "CPUUtilization")
+        .and_then(|node| node.text());
+    let statistics = Statistic::ALL.map(|s| (s.aws_name(), s));
+    let statistic = fields
+        .require("statistic", "Average")
+        .and_then(|node| node.word(&statistics));
+    let units = UNITS.map(|unit| (unit, unit));
+    let unit = match fields.get("unit") {
+        Some(node) => Some(node.word(&units)?.to_owned()),
+        None => None,
+    };
+    let dimensions = match fields.get("dimensions") {
+        Some(node) => Some(
+            node.named_entries()
+                .into_iter()
+                .map(|(name, value)| Some((name.clone(), value.text()?)))
+                .collect::<Option<BTreeMap<_, _>>>()?,
+        ),
+        None => None,
+    };
+    let (namespace, name) = (namespace?, name?);
+    let dimensions = dimensions
+        .or_else(|| known_dimensions(&namespace, &name, target))
+        .unwrap_or_default();
+    Some(CustomMetric {
+        namespace,
+        name,
+        dimensions,
+        statistic: statistic?,
+        unit,
+    })
+}

@@ -1,0 +1,222 @@
+//! The sections `profiles` and `targets`.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use super::Scope;
+use super::node::{Node, nearest};
+use super::policy::read_policies;
+use crate::domain::{
+    Bounds, Capacity, DesiredFleet, DesiredTarget, EndpointName, ScopeName, TargetId, VariantName,
+};
+
+const PROFILE_KEYS: [&str; 2] = ["bounds", "policies"];
+const TARGET_KEYS: [&str; 6] = [
+    "scope", "endpoint", "variant", "profile", "bounds", "policies",
+];
+const BOUNDS_KEYS: [&str; 2] = ["min", "max"];
+
+/// What several targets share. A target's own keys win over it; its policies replace these as a whole.
+pub(super) struct Profile<'a> {
+    bounds: Option<Node<'a>>,
+    policies: Option<Node<'a>>,
+    used: Cell<bool>,
+}
+
+/// The profiles by name. Their values are checked where they are used, for each target that uses them, because
+/// whether a metric fits depends on the target.
+pub(super) fn read_profiles<'a>(node: &Node<'a>) -> BTreeMap<String, Profile<'a>> {
+    let mut profiles = BTreeMap::new();
+    for (name, entry) in node.named_entries() {
+        if let Some(fields) = entry.fields(&PROFILE_KEYS) {
+            let profile = Profile {
+                bounds: fields.get("bounds"),
+                policies: fields.get("policies"),
+                used: Cell::new(false),
+            };
+            profiles.insert(name.clone(), profile);
+        }
+    }
+    profiles
+}
+
+/// Checks the profiles that no target uses, as if a variant's target did: a mistake should not wait for its first
+/// user.
+pub(super) fn check_unused(profiles: &BTreeMap<String, Profile<'_>>) {
+    let Ok(anyone) = "endpoint/any/variant/any".parse::<TargetId>() else {
+        return;
+    };
+    for profile in profiles.values().filter(|p| !p.used.get()) {
+        if let Some(fields) = profile.bounds.as_ref().and_then(|n| n.fields(&BOUNDS_KEYS)) {
+            for end in BOUNDS_KEYS {
+                fields.get(end).and_then(|node| node.count());
+            }
+        }
+        if let Some(policies) = &profile.policies {
+            read_policies(policies, &anyone);
+        }
+    }
+}
+
+/// Reads the targets into the scopes they belong to.
+pub(super) fn read_targets(
+    node: &Node<'_>,
+    profiles: &BTreeMap<String, Profile<'_>>,
+    scopes: &mut BTreeMap<ScopeName, (Scope, DesiredFleet)>,
+) {
+    let mut first_places: BTreeMap<(ScopeName, TargetId), String> = BTreeMap::new();
+    for entry in node.entries() {
+        let Some((scope, target)) = read_target(&entry, profiles, scopes) else {
+            continue;
+        };
+        let place = format!("{} in {}", entry.path(), entry.source());
+        if let Some(first) = first_places.get(&(scope.clone(), target.id.clone())) {
+            entry.report(
+                format!(
+                    "{} is declared a second time; the first is {first}",
+                    target.id
+                ),
+                "keep one of the two",
+            );
+            continue;
+        }
+        first_places.insert((scope.clone(), target.id.clone()), place);
+        if let Some((_, fleet)) = scopes.get_mut(&scope) {
+            fleet.targets.insert(target.id.clone(), target);
+        }
+    }
+}
+
+fn read_target(
+    entry: &Node<'_>,
+    profiles: &BTreeMap<String, Profile<'_>>,
+    scopes: &BTreeMap<ScopeName, (Scope, DesiredFleet)>,
+) -> Option<(ScopeName, DesiredTarget)> {
+    let fields = entry.fields(&TARGET_KEYS)?;
+    let endpoint = fields
+        .require("endpoint", "chat")
+        .and_then(|n| n.parsed::<EndpointName>());
+    let variant = fields
+        .require("variant", "AllTraffic")
+        .and_then(|n| n.parsed::<VariantName>());
+    let scope = read_scope(entry, fields.get("scope").as_ref(), scopes);
+    let profile_node = fields.get("profile");
+    let profile = profile_node
+        .as_ref()
+        .and_then(|n| find_profile(n, profiles));
+    let shared_bounds = profile.and_then(|p| p.bounds.as_ref());
+    let own_bounds = fields.get("bounds");
+    let bounds = read_bounds(fields.node(), own_bounds.as_ref(), shared_bounds);
+    let (endpoint, variant) = (endpoint?, variant?);
+    let id = TargetId::Instances { endpoint, variant };
+    let own_policies = fields.get("policies");
+    let policies = own_policies
+        .as_ref()
+        .or_else(|| profile.and_then(|p| p.policies.as_ref()))
+        .map(|node| read_policies(node, &id))
+        .unwrap_or_default();
+    Some((
+        scope?,
+        DesiredTarget {
+            id,
+            bounds: bounds?,
+            policies,
+        },
+    ))
+}
+
+fn read_scope(
+    entry: &Node<'_>,
+    node: Option<&Node<'_>>,
+    scopes: &BTreeMap<ScopeName, (Scope, DesiredFleet)>,
+) -> Option<ScopeName> {
+    let known: Vec<&str> = scopes.keys().map(ScopeName::as_str).collect();
+    let Some(node) = node else {
+        let mut names = scopes.keys();
+        return match (names.next(), names.next()) {
+            (Some(only), None) => Some(only.clone()),
+            _ => {
+                entry.report(
+                    "the key `scope` is missing, and there are several scopes",
+                    format!("add `scope:` with one of {}", known.join(", ")),
+                );
+                None
+            }
+        };
+    };
+    let name = node.parsed::<ScopeName>()?;
+    if scopes.contains_key(&name) {
+        return Some(name);
+    }
+    let remedy = match nearest(name.as_str(), &known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!(
+            "declare it under `scopes`, or use one of {}",
+            known.join(", ")
+        ),
+    };
+    node.report(format!("there is no scope `{name}`"), remedy);
+    None
+}
+
+fn find_profile<'p, 'a>(
+    node: &Node<'_>,
+    profiles: &'p BTreeMap<String, Profile<'a>>,
+) -> Option<&'p Profile<'a>> {
+    let name = node.text()?;
+    let found = profiles.get(&name);
+    if let Some(profile) = found {
+        profile.used.set(true);
+    } else {
+        let known: Vec<&str> = profiles.keys().map(String::as_str).collect();
+        let remedy = match nearest(&name, &known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "declare it under `profiles`".to_owned(),
+        };
+        node.report(format!("there is no profile `{name}`"), remedy);
+    }
+    found
+}
+
+/// Each end from the target itself, else from its profile.
+fn read_bounds(
+    target: &Node<'_>,
+    own: Option<&Node<'_>>,
+    shared: Option<&Node<'_>>,
+) -> Option<Bounds> {
+    let own = match own {
+        Some(node) => Some(node.fields(&BOUNDS_KEYS)?),
+        None => None,
+    };
+    let shared = match shared {
+        Some(node) => Some(node.fields(&BOUNDS_KEYS)?),
+        None => None,
+    };
+    let end = |key: &str| {
+        let own = own.as_ref().and_then(|f| f.get(key));
+        own.or_else(|| shared.as_ref().and_then(|f| f.get(key)))
+    };
+    let (min, max) = (end("min"), end("max"));
+    if min.is_none() || max.is_none() {
+        let place = own.as_ref().map_or(target, |fields| fields.node());
+        let missing = match (min.is_none(), max.is_none()) {
+            (true, true) => "`bounds.min` and `bounds.max` are",
+            (true, false) => "`bounds.min` is",
+            _ => "`bounds.max` is",
+        };
+        place.report(
+            format!("{missing} missing, here and in the profile"),
+            "add for example `bounds: { min: 2, max: 10 }`",
+        );
+    }
+    let capacity = |node: &Node<'_>| node.count().and_then(Capacity::new);
+    let (min, max) = (min.as_ref()?, max.as_ref()?);
+    let (low, high) = (capacity(min), capacity(max));
+    match Bounds::new(low?, high?) {
+        Ok(bounds) => Some(bounds),
+        Err(error) => {
+            min.report(error.to_string(), "lower the minimum or raise the maximum");
+            None
+        }
+    }
+}

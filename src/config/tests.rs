@@ -1,0 +1,231 @@
+//! Config in, domain types or every problem at once out.
+
+use std::path::Path;
+
+use super::*;
+use crate::domain::{PolicyKind, TargetId};
+
+fn load_text(name: &str, text: &str) -> Result<Config, String> {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join(name), text).unwrap();
+    load_path(&dir.path().join(name), &[]).map_err(|e| without_dir(&e, dir.path()))
+}
+
+fn load_path(path: &Path, variables: &[(&str, &str)]) -> Result<Config, Problems> {
+    let variables = variables
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+        .collect();
+    load(&Sources {
+        path: path.to_owned(),
+        variables,
+    })
+}
+
+fn without_dir(problems: &Problems, dir: &Path) -> String {
+    problems
+        .to_string()
+        .replace(&format!("{}/", dir.display()), "")
+}
+
+fn target<'a>(config: &'a Config, id: &str) -> &'a crate::domain::DesiredTarget {
+    let id: TargetId = id.parse().unwrap();
+    config
+        .scopes
+        .values()
+        .find_map(|(_, fleet)| fleet.targets.get(&id))
+        .unwrap()
+}
+
+#[test]
+fn the_shipped_example_is_valid() {
+    let config = load_path(Path::new("config/evenkeel.yaml"), &[]).unwrap();
+    assert_eq!(config.target_count(), 3);
+    let embeddings = target(&config, "endpoint/embeddings/variant/AllTraffic");
+    assert_eq!(
+        embeddings.bounds.to_string(),
+        "2..20",
+        "one end from the target, one from the profile"
+    );
+    insta::assert_snapshot!(serde_saphyr::to_string(&resolved(&config)).unwrap());
+}
+
+#[test]
+fn what_is_resolved_loads_again_as_the_same_config() {
+    let config = load_path(Path::new("config/evenkeel.yaml"), &[]).unwrap();
+    let text = serde_saphyr::to_string(&resolved(&config)).unwrap();
+    assert_eq!(load_text("resolved.yaml", &text).unwrap(), config);
+}
+
+const TOML: &str = r#"
+[daemon]
+mode = "observe"
+[[targets]]
+endpoint = "chat"
+variant = "AllTraffic"
+bounds = { min = 1, max = 4 }
+[[targets.policies]]
+target_tracking = { metric = "SageMakerVariantInvocationsPerInstance", target = 70.5 }
+"#;
+
+#[test]
+fn toml_says_the_same_as_yaml() {
+    let config = load_text("evenkeel.toml", TOML).unwrap();
+    assert_eq!(config.daemon.mode, Mode::Observe);
+    let chat = target(&config, "endpoint/chat/variant/AllTraffic");
+    let PolicyKind::TargetTracking(tracking) = &chat.policies[0].kind;
+    assert!((tracking.target.get() - 70.5).abs() < 1e-9);
+    assert_eq!(
+        chat.policies[0].name.as_str(),
+        "evenkeel-invocations_per_instance"
+    );
+}
+
+#[test]
+fn a_directory_is_read_in_the_order_of_names_and_lists_add_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    let one = "targets: [{ endpoint: a, variant: v, bounds: { min: 1, max: 2 } }]";
+    write(
+        "10-a.yaml",
+        &format!("daemon: {{ mode: observe, reconcile_interval: 5m }}\n{one}"),
+    );
+    write(
+        "20-b.toml",
+        "[daemon]\nmode = \"enforce\"\n[[targets]]\nendpoint = \"b\"\nvariant = \"v\"\nbounds = { min = 1, max = 2 }\n",
+    );
+    write("notes.txt", "not config");
+    write(".hidden.yaml", "not: config");
+    let config = load_path(dir.path(), &[("EVENKEEL__DAEMON__WATCH_INTERVAL", "90s")]).unwrap();
+    assert_eq!(config.target_count(), 2);
+    assert_eq!(config.daemon.mode, Mode::Enforce, "the later file wins");
+    assert_eq!(config.daemon.reconcile_interval, Duration::from_mins(5));
+    assert_eq!(
+        config.daemon.watch_interval,
+        Duration::from_secs(90),
+        "variables win over files"
+    );
+}
+
+#[test]
+fn one_target_declared_in_two_files_is_found_with_both_places() {
+    let dir = tempfile::tempdir().unwrap();
+    let one = "targets: [{ endpoint: a, variant: v, bounds: { min: 1, max: 2 } }]";
+    std::fs::write(dir.path().join("a.yaml"), one).unwrap();
+    std::fs::write(dir.path().join("b.yaml"), one).unwrap();
+    let problems = load_path(dir.path(), &[]).unwrap_err();
+    insta::assert_snapshot!(without_dir(&problems, dir.path()));
+}
+
+#[test]
+fn every_mistake_is_reported_at_once() {
+    let text = "
+deamon: { mode: enforce }
+daemon:
+  mode: enforced
+  reconcile_interval: 60
+  http: { listen: localhost }
+safety: { max_change: 130% }
+profiles:
+  realtime: { bounds: { min: 2, max: 10 } }
+  unused: { bounds: { min: two }, policies: [{ target_tracking: { metric: cpu, target: 1 } }] }
+targets:
+  - { endpoint: chat, variant: AllTraffic, bounds: { min: 5, max: 3 } }
+  - { endpoint: chat-, varaint: v, profile: realtme }
+  - endpoint: rank
+    variant: v
+    bounds: { min: -1, max: 2 }
+    policies:
+      - target_tracking: { metric: invocations_per_copy, target: 70 }
+      - target_tracking: { metric: InvocationsPerInstance, target: 0 }
+      - target_tracking: { metric: { namespace: MyApp, name: Queue, statistic: Avg, unit: Counts }, target: ten }
+      - target_tracking: { metric: invocations_per_instance, target: 70, scale_in_cooldown: 1.5s }
+      - { name: twice, target_tracking: { metric: invocations_per_instance, target: 70 } }
+      - { name: twice, target_tracking: { metric: concurrent_requests_per_model, target: 7 } }
+      - step: {}
+  - 7
+";
+    insta::assert_snapshot!(load_text("evenkeel.yaml", text).unwrap_err());
+}
+
+#[test]
+fn a_wrong_variable_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("evenkeel.yaml"), "# nothing yet\n").unwrap();
+    let variables = [
+        ("EVENKEEL__DAEMON__MOED", "observe"),
+        ("EVENKEEL__SAFETY__MAX_CHANGE", "lots"),
+    ];
+    let problems = load_path(&dir.path().join("evenkeel.yaml"), &variables).unwrap_err();
+    insta::assert_snapshot!(without_dir(&problems, dir.path()));
+}
+
+#[test]
+fn files_that_can_not_be_used_are_named() {
+    let missing = load_path(Path::new("/nonexistent/evenkeel.yaml"), &[]).unwrap_err();
+    insta::assert_snapshot!("missing_file", missing);
+    let empty = tempfile::tempdir().unwrap();
+    let problems = load_path(empty.path(), &[]).unwrap_err();
+    assert!(
+        problems
+            .to_string()
+            .contains("holds no .yaml, .yml or .toml file")
+    );
+    let broken = load_text("evenkeel.yaml", "targets: [ {").unwrap_err();
+    assert!(
+        broken.starts_with("evenkeel.yaml: is not well formed: "),
+        "{broken}"
+    );
+    let latin1 = empty.path().join("latin1.yaml");
+    std::fs::write(&latin1, [b'a', 0xFC]).unwrap();
+    assert!(
+        load_path(&latin1, &[])
+            .unwrap_err()
+            .to_string()
+            .contains("save it as UTF-8")
+    );
+}
+
+#[test]
+fn with_several_scopes_each_target_says_which() {
+    let scopes = "
+scopes: [{ name: eu, region: eu-central-1 }, { name: us, region: us-east-1 }]
+targets:
+  - { scope: eu, endpoint: a, variant: v, bounds: { min: 1, max: 2 } }
+  - { scope: us, endpoint: a, variant: v, bounds: { min: 1, max: 2 } }
+";
+    assert_eq!(load_text("c.yaml", scopes).unwrap().target_count(), 2);
+    let missing = scopes.replace("scope: us, ", "");
+    insta::assert_snapshot!(load_text("c.yaml", &missing).unwrap_err());
+}
+
+#[test]
+fn sagemaker_metrics_get_the_dimensions_they_are_published_with() {
+    let text = "
+targets:
+  - endpoint: a
+    variant: v
+    bounds: { min: 1, max: 2 }
+    policies:
+      - target_tracking: { metric: { namespace: AWS/SageMaker, name: ApproximateBacklogSizePerInstance, statistic: Average }, target: 5 }
+      - target_tracking: { metric: { namespace: /aws/sagemaker/Endpoints, name: GPUUtilization, statistic: Average }, target: 60 }
+      - target_tracking: { metric: { namespace: App, name: Queue, statistic: Sum, dimensions: { Shard: 7 } }, target: 60 }
+";
+    let config = load_text("c.yaml", text).unwrap();
+    let dimensions: Vec<String> = target(&config, "endpoint/a/variant/v")
+        .policies
+        .iter()
+        .map(|policy| match policy.tracked_metric() {
+            Some(crate::domain::Metric::Custom(metric)) => format!("{:?}", metric.dimensions),
+            other => format!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(
+        dimensions,
+        [
+            r#"{"EndpointName": "a"}"#,
+            r#"{"EndpointName": "a", "VariantName": "v"}"#,
+            r#"{"Shard": "7"}"#
+        ]
+    );
+}
