@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::node::Node;
-use super::{Daemon, Mode, Scope};
-use crate::domain::{DesiredFleet, Safety, ScopeName};
+use super::{Daemon, Scope};
+use crate::domain::{DesiredFleet, Mode, Safety, ScopeName};
 
 const DAEMON_KEYS: [&str; 5] = [
     "mode",

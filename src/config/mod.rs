@@ -27,28 +27,8 @@ pub use problem::{Problem, Problems};
 pub use resolved::resolved;
 pub use source::{Sources, VARIABLE_PREFIX};
 
-use crate::domain::{DesiredFleet, Safety, ScopeName};
+use crate::domain::{DesiredFleet, Mode, Safety, ScopeName};
 use node::{Context, Node};
-
-/// Whether evenkeel may write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// It makes AWS agree with the config.
-    Enforce,
-    /// It plans, watches and reports, and writes nothing.
-    Observe,
-}
-
-impl Mode {
-    /// The config's word.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Enforce => "enforce",
-            Self::Observe => "observe",
-        }
-    }
-}
 
 /// How the daemon runs.
 #[derive(Debug, Clone, PartialEq)]

@@ -26,3 +26,23 @@ pub struct DesiredFleet {
     /// Its targets, each once.
     pub targets: BTreeMap<TargetId, DesiredTarget>,
 }
+
+/// Whether evenkeel may write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// It makes AWS agree with the config.
+    Enforce,
+    /// It plans, watches and reports, and writes nothing.
+    Observe,
+}
+
+impl Mode {
+    /// The config's word.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Observe => "observe",
+        }
+    }
+}

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
+
 use super::target::{Dimension, TargetId};
 
 /// A metric that Application Auto Scaling knows by one word (aws-autoscaling.md 2.2).
@@ -263,6 +265,15 @@ impl fmt::Display for Metric {
             }
         }
     }
+}
+
+/// A value and the period it is of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Datapoint {
+    /// Start of the period.
+    pub at: DateTime<Utc>,
+    /// The statistic over the period.
+    pub value: f64,
 }
 
 /// The dimensions that SageMaker publishes per variant or per component.

@@ -19,6 +19,7 @@ mod alarm;
 mod bounds;
 mod check;
 mod desired;
+mod fleet;
 mod metric;
 mod name;
 mod observed;
@@ -32,9 +33,13 @@ pub use activity::{Activity, ActivityStatus, NotScaled};
 pub use alarm::{AlarmState, ObservedAlarm};
 pub use bounds::{BoundSource, Bounds, BoundsError, Capacity, EffectiveBounds, effective_bounds};
 pub use check::{CheckedPlan, Safety, Violation, check};
-pub use desired::{DesiredFleet, DesiredTarget};
+pub use desired::{DesiredFleet, DesiredTarget, Mode};
+pub use fleet::{
+    ConfigState, FleetSnapshot, PassOutcome, PassReason, PassSummary, ScopeSnapshot,
+    TargetSnapshot, WatchSnapshot, WriteFailure,
+};
 pub use metric::{
-    CustomMetric, Metric, PredefinedMetric, Statistic, UnknownMetric, UnknownStatistic,
+    CustomMetric, Datapoint, Metric, PredefinedMetric, Statistic, UnknownMetric, UnknownStatistic,
     known_dimensions,
 };
 pub use name::{

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::error::ApiError;
 use super::scaling::Listing;
-use crate::domain::{CustomMetric, ObservedAlarm};
+use crate::domain::{CustomMetric, Datapoint, ObservedAlarm};
 
 /// A metric to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,15 +16,6 @@ pub struct MetricQuery {
     pub metric: CustomMetric,
     /// Period in seconds.
     pub period: u32,
-}
-
-/// A value and the period it is of.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Datapoint {
-    /// Start of the period.
-    pub at: DateTime<Utc>,
-    /// The statistic over the period.
-    pub value: f64,
 }
 
 /// Metrics and alarms of a scope.

@@ -6,6 +6,8 @@
 mod clock;
 mod endpoints;
 mod error;
+mod events;
+mod heartbeat;
 mod metrics;
 mod requests;
 mod scaling;
@@ -13,7 +15,9 @@ mod scaling;
 pub use clock::Clock;
 pub use endpoints::{EndpointApi, EndpointSummary};
 pub use error::{ApiError, ErrorKind};
-pub use metrics::{Datapoint, MetricQuery, MetricSource};
+pub use events::{Event, EventSink, NoEvents};
+pub use heartbeat::Heartbeats;
+pub use metrics::{MetricQuery, MetricSource};
 pub use requests::{NoRequestLog, RequestLog};
 pub use scaling::{Listing, ScalingApi};
 

@@ -1,1 +1,19 @@
-//! One binary for all integration tests.
+//! One binary for all integration tests: linking the SDKs is slow.
+//!
+//! Most tests run the real planner and the real runtime against the simulator in process, on a clock that the test
+//! turns. A file holds one behaviour.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    unreachable_pub,
+    reason = "test code: a panic is how a test fails, and helpers are read where they are used"
+)]
+
+mod converges;
+mod crash;
+mod isolation;
+mod world;

@@ -1,0 +1,23 @@
+//! From config to what the runtime needs of it.
+
+use chrono::{DateTime, Utc};
+
+use crate::config::Config;
+use crate::runtime::Settings;
+
+/// The runtime's settings of a config that was loaded at `now`.
+#[must_use]
+pub fn settings(config: &Config, now: DateTime<Utc>) -> Settings {
+    let fleets = config
+        .scopes
+        .iter()
+        .map(|(name, (_, fleet))| (name.clone(), fleet.clone()));
+    Settings {
+        mode: config.daemon.mode,
+        reconcile_interval: config.daemon.reconcile_interval,
+        watch_interval: config.daemon.watch_interval,
+        safety: config.safety,
+        fleets: fleets.collect(),
+        loaded: now,
+    }
+}

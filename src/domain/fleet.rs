@@ -1,0 +1,228 @@
+//! The fleet snapshot: what evenkeel knows at a moment, for everything that shows something.
+//!
+//! One writer publishes it, immutable; the page, the metrics, `status` and later the detectors read it. Nothing
+//! that shows something asks AWS.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::activity::Activity;
+use super::alarm::ObservedAlarm;
+use super::bounds::{Capacity, EffectiveBounds};
+use super::desired::Mode;
+use super::metric::Datapoint;
+use super::name::{PolicyName, ScopeName};
+use super::observed::{EndpointStatus, ObservedVariant};
+use super::plan::{Note, Verdict};
+use super::policy::Policy;
+use super::target::TargetId;
+
+/// Everything known at a moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FleetSnapshot {
+    /// When this process started.
+    pub started: DateTime<Utc>,
+    /// Whether this process writes.
+    pub mode: Mode,
+    /// The config in force.
+    pub config: ConfigState,
+    /// What is known of each scope.
+    pub scopes: BTreeMap<ScopeName, Arc<ScopeSnapshot>>,
+}
+
+impl FleetSnapshot {
+    /// Whether every scope has been observed to the end once.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.scopes.is_empty() && self.scopes.values().all(|scope| scope.observed_once)
+    }
+}
+
+/// The config in force, and whether the file still agrees with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigState {
+    /// When the config in force was loaded.
+    pub loaded: DateTime<Utc>,
+    /// Why the last reload was refused; the old config goes on.
+    pub problem: Option<String>,
+}
+
+/// What is known of a scope.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ScopeSnapshot {
+    /// Whether an observation has been complete since the start.
+    pub observed_once: bool,
+    /// The last pass.
+    pub last_pass: Option<PassSummary>,
+    /// When a pass last ended without error.
+    pub last_success: Option<DateTime<Utc>>,
+    /// Every declared target.
+    pub targets: BTreeMap<TargetId, TargetSnapshot>,
+    /// Registered targets that the config does not name.
+    pub unmanaged: Vec<TargetId>,
+    /// What the watcher last saw.
+    pub watch: WatchSnapshot,
+}
+
+/// Why a pass ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PassReason {
+    /// The daemon started.
+    Start,
+    /// Its time had come.
+    Interval,
+    /// The config was reloaded.
+    Reload,
+    /// The watcher saw something that a pass may act on.
+    Nudge,
+    /// Someone asked for exactly one.
+    Once,
+}
+
+impl PassReason {
+    /// The reason as a stable label.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Interval => "interval",
+            Self::Reload => "reload",
+            Self::Nudge => "nudge",
+            Self::Once => "once",
+        }
+    }
+}
+
+/// How a pass ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PassOutcome {
+    /// Everything is as declared.
+    Converged,
+    /// It made changes, and all worked.
+    Changed,
+    /// There were changes to make, and the mode forbids them.
+    Observed,
+    /// Some targets wait or are held; the rest is as declared.
+    Waiting,
+    /// Part of the world could not be read.
+    Partial,
+    /// Some writes failed.
+    Failed,
+    /// The checker refused the plan.
+    Refused,
+    /// The daemon was told to stop.
+    Cancelled,
+}
+
+impl PassOutcome {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Converged,
+        Self::Changed,
+        Self::Observed,
+        Self::Waiting,
+        Self::Partial,
+        Self::Failed,
+        Self::Refused,
+        Self::Cancelled,
+    ];
+
+    /// The outcome as a stable label.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Converged => "converged",
+            Self::Changed => "changed",
+            Self::Observed => "observed",
+            Self::Waiting => "waiting",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether the pass did what it was there for.
+    #[must_use]
+    pub fn is_success(self) -> bool {
+        match self {
+            Self::Converged | Self::Changed | Self::Observed | Self::Waiting => true,
+            Self::Partial | Self::Failed | Self::Refused | Self::Cancelled => false,
+        }
+    }
+}
+
+/// A pass in a few figures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassSummary {
+    /// Counts from 1 since the start.
+    pub number: u64,
+    /// Why it ran.
+    pub reason: PassReason,
+    /// The instant it was for.
+    pub at: DateTime<Utc>,
+    /// How long it took, in real time.
+    pub took: Duration,
+    /// How it ended.
+    pub outcome: PassOutcome,
+    /// Writes that worked.
+    pub done: usize,
+    /// Writes that failed.
+    pub failed: usize,
+    /// What could not be read, and what the checker refused, as sentences.
+    pub problems: Vec<String>,
+}
+
+/// A write that keeps failing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriteFailure {
+    /// How often in a row.
+    pub times: u32,
+    /// The last error, as a sentence.
+    pub error: String,
+    /// When it is tried again.
+    pub retry_at: DateTime<Utc>,
+}
+
+/// What the last pass knows of a target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetSnapshot {
+    /// The bounds it should have, and why.
+    pub effective: EffectiveBounds,
+    /// Declared policies.
+    pub policies: Vec<Policy>,
+    /// The outcome of planning.
+    pub verdict: Verdict,
+    /// Remarks of the plan.
+    pub notes: Vec<Note>,
+    /// Minimum and maximum that AWS held when the pass looked.
+    pub registered: Option<(Capacity, Capacity)>,
+    /// Capacity when the pass looked.
+    pub running: Option<ObservedVariant>,
+    /// Status of its endpoint.
+    pub endpoint: Option<EndpointStatus>,
+    /// Names of the alarms of each policy that AWS held.
+    pub alarms: BTreeMap<PolicyName, Vec<String>>,
+    /// A write that keeps failing.
+    pub failure: Option<WriteFailure>,
+}
+
+/// What the watcher knows of a scope.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct WatchSnapshot {
+    /// When it last looked.
+    pub at: Option<DateTime<Utc>>,
+    /// Alarms of target tracking by name.
+    pub alarms: BTreeMap<String, ObservedAlarm>,
+    /// The newest mature value of each declared policy's metric.
+    pub values: BTreeMap<(TargetId, PolicyName), Datapoint>,
+    /// The last activity of each target that scaled, or tried to.
+    pub activities: BTreeMap<TargetId, Activity>,
+    /// The last refusal to scale of each target.
+    pub refusals: BTreeMap<TargetId, Activity>,
+    /// What could not be read, as sentences.
+    pub problems: Vec<String>,
+}

@@ -1,0 +1,106 @@
+//! What happens, told once. Whoever listens logs and counts it in one place, so that a log line and its counter
+//! can not drift apart.
+
+use std::fmt::Debug;
+
+use super::error::ApiError;
+use crate::domain::{Action, Activity, Gap, PassSummary, ScopeName, TargetId, Verdict, Violation};
+
+/// Something worth telling.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// Part of the world could not be read.
+    Unseen {
+        /// The scope.
+        scope: &'a ScopeName,
+        /// What, and why.
+        gap: &'a Gap,
+    },
+    /// A difference was found that the pass before did not have.
+    Drift {
+        /// The scope.
+        scope: &'a ScopeName,
+        /// The target.
+        target: &'a TargetId,
+        /// The action that would mend it.
+        action: &'a Action,
+        /// Whether the pass before found the target as declared, so that someone else must have changed it.
+        was_converged: bool,
+    },
+    /// A write worked.
+    Done {
+        /// The scope.
+        scope: &'a ScopeName,
+        /// The target.
+        target: &'a TargetId,
+        /// The write.
+        action: &'a Action,
+    },
+    /// A write failed.
+    Failed {
+        /// The scope.
+        scope: &'a ScopeName,
+        /// The target.
+        target: &'a TargetId,
+        /// The write.
+        action: &'a Action,
+        /// Why.
+        error: &'a ApiError,
+    },
+    /// A target came to wait, to be held, or to be as declared.
+    Settled {
+        /// The scope.
+        scope: &'a ScopeName,
+        /// The target.
+        target: &'a TargetId,
+        /// The outcome of planning it.
+        verdict: &'a Verdict,
+    },
+    /// The checker refused a plan.
+    Refused {
+        /// The scope.
+        scope: &'a ScopeName,
+        /// The laws it breaks.
+        violations: &'a [Violation],
+    },
+    /// A pass ended.
+    PassEnded {
+        /// The scope.
+        scope: &'a ScopeName,
+        /// How.
+        summary: &'a PassSummary,
+    },
+    /// AWS began to scale, finished scaling, or refused to.
+    Scaling {
+        /// The scope.
+        scope: &'a ScopeName,
+        /// The activity.
+        activity: &'a Activity,
+    },
+    /// The watcher could not read something.
+    WatchFailed {
+        /// The scope.
+        scope: &'a ScopeName,
+        /// What, and why.
+        error: &'a ApiError,
+    },
+    /// The config was reloaded, or a reload was refused.
+    Reloaded {
+        /// Why it was refused.
+        problem: Option<&'a str>,
+    },
+}
+
+/// Listens to events.
+pub trait EventSink: Debug + Send + Sync {
+    /// Something happened.
+    fn emit(&self, event: &Event<'_>);
+}
+
+/// Listens to nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoEvents;
+
+impl EventSink for NoEvents {
+    fn emit(&self, _event: &Event<'_>) {}
+}

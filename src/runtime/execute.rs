@@ -1,0 +1,190 @@
+//! Executing a checked plan. No decisions are left here but when to stop.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::{Action, Change, CheckedPlan, ScopeName, TargetId, TargetPlan, WriteFailure};
+use crate::ports::{ApiError, Clock, ErrorKind, Event, EventSink, ScalingApi};
+
+/// What came of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Executed {
+    /// Writes that worked.
+    pub done: usize,
+    /// Writes that failed.
+    pub failed: usize,
+    /// Targets passed over because their writes failed lately.
+    pub backed_off: usize,
+    /// Whether it was stopped in between.
+    pub cancelled: bool,
+}
+
+/// What the executor works with.
+#[derive(Debug)]
+pub struct Executor<'a> {
+    /// Where writes go.
+    pub scaling: &'a Arc<dyn ScalingApi>,
+    /// Waits between retries.
+    pub clock: &'a Arc<dyn Clock>,
+    /// Hears of every write.
+    pub events: &'a Arc<dyn EventSink>,
+    /// The scope, for events.
+    pub scope: &'a ScopeName,
+    /// Writes that failed lately, by target.
+    pub failures: &'a mut BTreeMap<TargetId, WriteFailure>,
+    /// The first back-off; it doubles with every failure in a row.
+    pub backoff: Duration,
+}
+
+/// Executes a plan target by target, one write at a time. A target that fails does not stop the others.
+pub async fn execute(
+    plan: &CheckedPlan,
+    mut executor: Executor<'_>,
+    stop: &CancellationToken,
+) -> Executed {
+    let now = plan.plan().at;
+    let mut outcome = Executed::default();
+    for entry in plan
+        .plan()
+        .targets
+        .iter()
+        .filter(|entry| !entry.actions.is_empty())
+    {
+        if executor
+            .failures
+            .get(&entry.id)
+            .is_some_and(|failure| now < failure.retry_at)
+        {
+            outcome.backed_off += 1;
+            continue;
+        }
+        executor
+            .execute_target(entry, now, &mut outcome, stop)
+            .await;
+        if outcome.cancelled {
+            break;
+        }
+    }
+    outcome
+}
+
+/// The longest time that a target with failing writes is left alone.
+const LONGEST_BACKOFF: Duration = Duration::from_mins(15);
+
+impl Executor<'_> {
+    async fn execute_target(
+        &mut self,
+        entry: &TargetPlan,
+        now: DateTime<Utc>,
+        outcome: &mut Executed,
+        stop: &CancellationToken,
+    ) {
+        let mut last_error = None;
+        for action in &entry.actions {
+            if stop.is_cancelled() {
+                outcome.cancelled = true;
+                return;
+            }
+            let (scope, target) = (self.scope, &entry.id);
+            match self.write(target, action).await {
+                Ok(()) => {
+                    outcome.done += 1;
+                    self.events.emit(&Event::Done {
+                        scope,
+                        target,
+                        action,
+                    });
+                }
+                Err(error) => {
+                    outcome.failed += 1;
+                    self.events.emit(&Event::Failed {
+                        scope,
+                        target,
+                        action,
+                        error: &error,
+                    });
+                    last_error = Some(error);
+                    // Policies need their target.
+                    if matches!(action.change, Change::Register { .. }) {
+                        break;
+                    }
+                }
+            }
+        }
+        match last_error {
+            None => {
+                self.failures.remove(&entry.id);
+            }
+            Some(error) => self.back_off(&entry.id, &error, now),
+        }
+    }
+
+    /// One write, with short retries for what AWS documents as passing: a registration not visible yet, and another
+    /// write in flight (aws-autoscaling.md 1.9).
+    async fn write(&self, target: &TargetId, action: &Action) -> Result<(), ApiError> {
+        let mut wait = Duration::from_secs(1);
+        for _ in 0..2 {
+            let result = self.write_once(target, action).await;
+            match &result {
+                Err(error) if passes_soon(error.kind, &action.change) => {}
+                Ok(()) | Err(_) => return result,
+            }
+            self.clock.sleep(wait).await;
+            wait *= 3;
+        }
+        self.write_once(target, action).await
+    }
+
+    async fn write_once(&self, target: &TargetId, action: &Action) -> Result<(), ApiError> {
+        match &action.change {
+            Change::Register { bounds, .. } => self.scaling.register(target, *bounds).await,
+            Change::PutPolicy { policy, .. } => self.scaling.put_policy(target, policy).await,
+        }
+    }
+
+    /// The next pass tries again; after that, waits double.
+    fn back_off(&mut self, target: &TargetId, error: &ApiError, now: DateTime<Utc>) {
+        let times = self
+            .failures
+            .get(target)
+            .map_or(0, |failure| failure.times)
+            .saturating_add(1);
+        let doublings = times.saturating_sub(2).min(16);
+        let wait = if times == 1 {
+            Duration::ZERO
+        } else {
+            self.backoff
+                .saturating_mul(1 << doublings)
+                .min(LONGEST_BACKOFF)
+        };
+        let retry_at = TimeDelta::from_std(wait)
+            .ok()
+            .and_then(|wait| now.checked_add_signed(wait))
+            .unwrap_or(now);
+        let failure = WriteFailure {
+            times,
+            error: error.to_string(),
+            retry_at,
+        };
+        self.failures.insert(target.clone(), failure);
+    }
+}
+
+fn passes_soon(kind: ErrorKind, change: &Change) -> bool {
+    match kind {
+        ErrorKind::Conflict => true,
+        ErrorKind::NotFound => matches!(change, Change::PutPolicy { .. }),
+        ErrorKind::Throttled
+        | ErrorKind::LimitExceeded
+        | ErrorKind::Denied
+        | ErrorKind::Invalid
+        | ErrorKind::Transient
+        | ErrorKind::Timeout
+        | ErrorKind::Unreachable
+        | ErrorKind::Unknown => false,
+    }
+}

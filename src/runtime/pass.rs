@@ -1,0 +1,316 @@
+//! A pass: observe, plan, check, execute, publish.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Settings;
+use super::board::Board;
+use super::drive::Task;
+use super::execute::{Executed, Executor, execute};
+use super::observe::Observer;
+use crate::domain::{
+    Change, DesiredFleet, Mode, Observation, PassOutcome, PassReason, PassSummary, Plan,
+    PolicyName, ScopeName, ScopeSnapshot, TargetId, TargetSnapshot, Verdict, Violation,
+    WriteFailure, check, plan,
+};
+use crate::ports::{Clock, Event, EventSink, ScopePorts};
+
+/// Reconciles one scope.
+#[derive(Debug)]
+pub struct Reconciler {
+    scope: ScopeName,
+    observer: Observer,
+    clock: Arc<dyn Clock>,
+    events: Arc<dyn EventSink>,
+    settings: watch::Receiver<Arc<Settings>>,
+    board: Arc<Board>,
+    passes: u64,
+    failures: BTreeMap<TargetId, WriteFailure>,
+    told: Told,
+}
+
+/// What has been told already: a difference is drift once, not once a minute.
+#[derive(Debug, Default)]
+struct Told {
+    drift: BTreeSet<DriftKey>,
+    verdicts: BTreeMap<TargetId, &'static str>,
+    gaps: BTreeSet<String>,
+    violations: Vec<Violation>,
+}
+
+/// A difference by its cause: what of which target, and in which way it differs.
+type DriftKey = (TargetId, Option<PolicyName>, &'static str);
+
+impl Reconciler {
+    /// A reconciler for one scope.
+    #[must_use]
+    pub fn new(
+        scope: ScopeName,
+        ports: ScopePorts,
+        clock: Arc<dyn Clock>,
+        events: Arc<dyn EventSink>,
+        settings: watch::Receiver<Arc<Settings>>,
+        board: Arc<Board>,
+    ) -> Self {
+        let observer = Observer::new(ports);
+        Self {
+            scope,
+            observer,
+            clock,
+            events,
+            settings,
+            board,
+            passes: 0,
+            failures: BTreeMap::new(),
+            told: Told::default(),
+        }
+    }
+
+    /// Runs one pass.
+    pub async fn pass(&mut self, reason: PassReason, stop: &CancellationToken) -> PassSummary {
+        let started = Instant::now();
+        let now = self.clock.now();
+        let settings = Arc::clone(&self.settings.borrow());
+        if reason == PassReason::Reload {
+            // The operator may have mended what made writes fail.
+            self.failures.clear();
+        }
+        self.passes += 1;
+        let none = DesiredFleet {
+            scope: self.scope.clone(),
+            targets: BTreeMap::new(),
+        };
+        let fleet = settings.fleets.get(&self.scope).unwrap_or(&none);
+        let mut summary = PassSummary {
+            number: self.passes,
+            reason,
+            at: now,
+            took: Duration::ZERO,
+            outcome: PassOutcome::Cancelled,
+            done: 0,
+            failed: 0,
+            problems: Vec::new(),
+        };
+        // Reading can be abandoned at any point; writing can not.
+        let observed = tokio::select! {
+            observed = self.observer.observe(fleet, now) => Some(observed),
+            () = stop.cancelled() => None,
+        };
+        if let Some(observed) = observed {
+            self.act(fleet, &observed, &settings, &mut summary, stop)
+                .await;
+        }
+        summary.took = started.elapsed();
+        self.board.update_scope(&self.scope, |scope| {
+            scope.last_pass = Some(summary.clone());
+            if summary.outcome.is_success() {
+                scope.last_success = Some(now);
+            }
+        });
+        self.events.emit(&Event::PassEnded {
+            scope: &self.scope,
+            summary: &summary,
+        });
+        summary
+    }
+
+    async fn act(
+        &mut self,
+        fleet: &DesiredFleet,
+        observed: &Observation,
+        settings: &Settings,
+        summary: &mut PassSummary,
+        stop: &CancellationToken,
+    ) {
+        self.tell_gaps(observed);
+        let planned = plan(fleet, observed, summary.at);
+        self.tell_plan(&planned);
+        self.failures.retain(|id, _| fleet.targets.contains_key(id));
+        let mut executed = Executed::default();
+        let mut refused = false;
+        match check(planned.clone(), fleet, observed, settings.safety) {
+            Ok(checked) if settings.mode == Mode::Enforce => {
+                let executor = Executor {
+                    scaling: &self.observer.ports().scaling,
+                    clock: &self.clock,
+                    events: &self.events,
+                    scope: &self.scope,
+                    failures: &mut self.failures,
+                    backoff: settings.reconcile_interval,
+                };
+                executed = execute(&checked, executor, stop).await;
+                self.told.violations.clear();
+            }
+            Ok(_) => self.told.violations.clear(),
+            Err(violations) => {
+                refused = true;
+                summary
+                    .problems
+                    .extend(violations.iter().map(ToString::to_string));
+                if self.told.violations != violations {
+                    self.events.emit(&Event::Refused {
+                        scope: &self.scope,
+                        violations: &violations,
+                    });
+                    self.told.violations = violations;
+                }
+            }
+        }
+        summary.done = executed.done;
+        summary.failed = executed.failed;
+        summary.problems.extend(
+            observed
+                .gaps
+                .iter()
+                .map(|g| format!("{}: {}", g.part, g.why)),
+        );
+        summary.outcome = outcome(&planned, observed, executed, refused, settings.mode);
+        self.publish(fleet, observed, &planned);
+    }
+
+    fn tell_gaps(&mut self, observed: &Observation) {
+        let mut now_told = BTreeSet::new();
+        for gap in &observed.gaps {
+            let key = gap.part.to_string();
+            if !self.told.gaps.contains(&key) {
+                self.events.emit(&Event::Unseen {
+                    scope: &self.scope,
+                    gap,
+                });
+            }
+            now_told.insert(key);
+        }
+        self.told.gaps = now_told;
+    }
+
+    fn tell_plan(&mut self, planned: &Plan) {
+        let mut drift = BTreeSet::new();
+        for entry in &planned.targets {
+            let (scope, target) = (&self.scope, &entry.id);
+            let before = self
+                .told
+                .verdicts
+                .insert(target.clone(), entry.verdict.label());
+            let was_converged = before == Some(Verdict::Converged.label());
+            for action in &entry.actions {
+                let policy = match &action.change {
+                    Change::PutPolicy { policy, .. } => Some(policy.name.clone()),
+                    Change::Register { .. } => None,
+                };
+                let key = (target.clone(), policy, action.reason.label());
+                if !self.told.drift.contains(&key) {
+                    self.events.emit(&Event::Drift {
+                        scope,
+                        target,
+                        action,
+                        was_converged,
+                    });
+                }
+                drift.insert(key);
+            }
+            if before != Some(entry.verdict.label()) && entry.verdict != Verdict::Changes {
+                self.events.emit(&Event::Settled {
+                    scope,
+                    target,
+                    verdict: &entry.verdict,
+                });
+            }
+        }
+        self.told.drift = drift;
+        let planned_ids: BTreeSet<_> = planned.targets.iter().map(|t| &t.id).collect();
+        self.told.verdicts.retain(|id, _| planned_ids.contains(id));
+    }
+
+    fn publish(&self, fleet: &DesiredFleet, observed: &Observation, planned: &Plan) {
+        let targets = planned
+            .targets
+            .iter()
+            .map(|entry| {
+                let id = &entry.id;
+                let endpoint = id.endpoint().and_then(|name| observed.endpoints.get(name));
+                let policies = observed.policies.get(id);
+                let alarms = policies
+                    .into_iter()
+                    .flatten()
+                    .map(|(name, policy)| (name.clone(), policy.alarms.clone()))
+                    .collect();
+                let snapshot = TargetSnapshot {
+                    effective: entry.effective,
+                    policies: fleet
+                        .targets
+                        .get(id)
+                        .map(|t| t.policies.clone())
+                        .unwrap_or_default(),
+                    verdict: entry.verdict.clone(),
+                    notes: entry.notes.clone(),
+                    registered: observed.targets.get(id).map(|t| (t.min, t.max)),
+                    running: observed.capacity(id).cloned(),
+                    endpoint: endpoint.map(|e| e.status.clone()),
+                    alarms,
+                    failure: self.failures.get(id).cloned(),
+                };
+                (id.clone(), snapshot)
+            })
+            .collect();
+        let undeclared = |id: &&TargetId| !fleet.targets.contains_key(*id);
+        let unmanaged = observed
+            .targets
+            .keys()
+            .filter(undeclared)
+            .cloned()
+            .collect();
+        self.board
+            .update_scope(&self.scope, |scope: &mut ScopeSnapshot| {
+                scope.observed_once |= observed.is_complete();
+                scope.targets = targets;
+                scope.unmanaged = unmanaged;
+            });
+    }
+}
+
+fn outcome(
+    planned: &Plan,
+    observed: &Observation,
+    executed: Executed,
+    refused: bool,
+    mode: Mode,
+) -> PassOutcome {
+    if executed.cancelled {
+        PassOutcome::Cancelled
+    } else if refused {
+        PassOutcome::Refused
+    } else if executed.failed > 0 || executed.backed_off > 0 {
+        PassOutcome::Failed
+    } else if !observed.is_complete() {
+        PassOutcome::Partial
+    } else if executed.done > 0 {
+        PassOutcome::Changed
+    } else if !planned.is_empty() && mode == Mode::Observe {
+        PassOutcome::Observed
+    } else if planned.is_converged() {
+        PassOutcome::Converged
+    } else {
+        PassOutcome::Waiting
+    }
+}
+
+#[async_trait]
+impl Task for Reconciler {
+    fn name(&self) -> String {
+        format!("reconcile {}", self.scope)
+    }
+
+    fn interval(&self) -> Duration {
+        self.settings.borrow().reconcile_interval
+    }
+
+    async fn activate(&mut self, reason: PassReason, stop: &CancellationToken) {
+        self.pass(reason, stop).await;
+    }
+}

@@ -1,0 +1,263 @@
+//! The watcher: alarms, metric values and scaling activities of a scope.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::Settings;
+use super::board::Board;
+use super::drive::Task;
+use crate::domain::{
+    Activity, ActivityStatus, Datapoint, DesiredFleet, ObservedAlarm, PassReason, PolicyName,
+    ScopeName, TargetId, WatchSnapshot,
+};
+use crate::ports::{ApiError, Clock, Event, EventSink, Listing, MetricQuery, ScopePorts};
+
+/// Watches one scope.
+#[derive(Debug)]
+pub struct Watcher {
+    scope: ScopeName,
+    ports: ScopePorts,
+    clock: Arc<dyn Clock>,
+    events: Arc<dyn EventSink>,
+    settings: watch::Receiver<Arc<Settings>>,
+    board: Arc<Board>,
+    nudge: mpsc::Sender<PassReason>,
+    /// Activities seen, by id, as they stood.
+    seen: BTreeMap<String, (DateTime<Utc>, ActivityStatus)>,
+    /// Activities that began before this are settled.
+    since: Option<DateTime<Utc>>,
+    /// Which reads failed at the last look: a failure is told once, not once a minute.
+    failing: BTreeMap<&'static str, String>,
+}
+
+/// Names of the alarms that AWS makes for target tracking begin so (aws-autoscaling.md 1.8).
+const TRACKING_ALARMS: &str = "TargetTracking-";
+/// How far back the first look goes, so that there is something to show after a restart.
+const FIRST_LOOK_BACK: TimeDelta = TimeDelta::hours(6);
+/// Looks overlap by this much, for activities that AWS lists late.
+const OVERLAP: TimeDelta = TimeDelta::minutes(10);
+/// A bound on what one look reads.
+const MOST_ACTIVITIES: usize = 1000;
+/// CloudWatch's limit of queries per call.
+const QUERIES_PER_CALL: usize = 500;
+/// How far back metric values are looked for.
+const VALUE_WINDOW: TimeDelta = TimeDelta::minutes(10);
+
+impl Watcher {
+    /// A watcher for one scope. It nudges the reconciler through `nudge`.
+    #[must_use]
+    pub fn new(
+        scope: ScopeName,
+        ports: ScopePorts,
+        clock: Arc<dyn Clock>,
+        events: Arc<dyn EventSink>,
+        settings: watch::Receiver<Arc<Settings>>,
+        board: Arc<Board>,
+        nudge: mpsc::Sender<PassReason>,
+    ) -> Self {
+        Self {
+            scope,
+            ports,
+            clock,
+            events,
+            settings,
+            board,
+            nudge,
+            seen: BTreeMap::new(),
+            since: None,
+            failing: BTreeMap::new(),
+        }
+    }
+
+    /// Looks once.
+    pub async fn look(&mut self) {
+        let now = self.clock.now();
+        let settings = Arc::clone(&self.settings.borrow());
+        let none = DesiredFleet {
+            scope: self.scope.clone(),
+            targets: BTreeMap::new(),
+        };
+        let fleet = settings.fleets.get(&self.scope).unwrap_or(&none);
+        let queries = queries_of(fleet);
+        let since = self.since.unwrap_or_else(|| back(now, FIRST_LOOK_BACK));
+        let (alarms, activities, values) = tokio::join!(
+            self.ports.metrics.alarms(TRACKING_ALARMS),
+            self.ports.scaling.activities(since, MOST_ACTIVITIES),
+            read_values(&self.ports, &queries, now),
+        );
+        let problems: Vec<String> = [
+            ("alarms", alarms.gap.as_ref()),
+            ("activities", activities.gap.as_ref()),
+            ("values", values.as_ref().err()),
+        ]
+        .into_iter()
+        .filter_map(|(what, error)| self.tell_failure(what, error))
+        .collect();
+        let activities = self.digest(activities, fleet, now);
+        self.board.update_scope(&self.scope, |scope| {
+            let held = &mut scope.watch;
+            held.at = Some(now);
+            held.problems = problems;
+            // What could not be read keeps its last state; the problem says that it is old.
+            if alarms.gap.is_none() {
+                held.alarms = by_name(alarms.items);
+            }
+            if let Ok(values) = values {
+                held.values = values;
+            }
+            keep_latest(held, activities, fleet);
+        });
+    }
+
+    fn tell_failure(&mut self, what: &'static str, error: Option<&ApiError>) -> Option<String> {
+        let Some(error) = error else {
+            self.failing.remove(what);
+            return None;
+        };
+        let kind = error.kind.label().to_owned();
+        if self.failing.insert(what, kind.clone()) != Some(kind) {
+            self.events.emit(&Event::WatchFailed {
+                scope: &self.scope,
+                error,
+            });
+        }
+        Some(error.to_string())
+    }
+
+    /// Tells of activities that are new or have moved on, and returns them oldest first.
+    fn digest(
+        &mut self,
+        listing: Listing<Activity>,
+        fleet: &DesiredFleet,
+        now: DateTime<Utc>,
+    ) -> Vec<Activity> {
+        let is_first = self.since.is_none();
+        let complete = listing.gap.is_none();
+        let mut fresh = Vec::new();
+        let mut finished = false;
+        for activity in listing.items.into_iter().rev() {
+            let before = self
+                .seen
+                .insert(activity.id.clone(), (activity.started, activity.status));
+            let news = before.is_none_or(|(_, status)| status != activity.status);
+            // What happened before the start is shown, and neither told nor counted.
+            if news && !is_first && fleet.targets.contains_key(&activity.target) {
+                self.events.emit(&Event::Scaling {
+                    scope: &self.scope,
+                    activity: &activity,
+                });
+                finished |= activity.status.is_final() && activity.not_scaled.is_empty();
+            }
+            fresh.push(activity);
+        }
+        if complete {
+            let running = self.seen.values().filter(|(_, status)| !status.is_final());
+            let oldest_running = running.map(|(started, _)| *started).min();
+            let since = back(now, OVERLAP);
+            let since = oldest_running.map_or(since, |oldest| oldest.min(since));
+            self.since = Some(since);
+            self.seen.retain(|_, (started, _)| *started >= since);
+        }
+        if finished {
+            // An endpoint is in service again; whoever waited for it need not wait for the interval.
+            // A full line means that a nudge is waiting already.
+            self.nudge.try_send(PassReason::Nudge).unwrap_or_default();
+        }
+        fresh
+    }
+}
+
+fn back(now: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
+    now.checked_sub_signed(by).unwrap_or(now)
+}
+
+fn by_name(alarms: Vec<ObservedAlarm>) -> BTreeMap<String, ObservedAlarm> {
+    alarms
+        .into_iter()
+        .map(|alarm| (alarm.name.clone(), alarm))
+        .collect()
+}
+
+type Queries = Vec<((TargetId, PolicyName), MetricQuery)>;
+
+fn queries_of(fleet: &DesiredFleet) -> Queries {
+    let of_target = |target: &crate::domain::DesiredTarget| {
+        target
+            .policies
+            .iter()
+            .filter_map(|policy| {
+                let (metric, period) = policy.tracked_metric()?.resolve(&target.id);
+                let key = (target.id.clone(), policy.name.clone());
+                Some((key, MetricQuery { metric, period }))
+            })
+            .collect::<Vec<_>>()
+    };
+    fleet.targets.values().flat_map(of_target).collect()
+}
+
+/// The newest mature value of each query. A period that has just ended may still be filling up.
+async fn read_values(
+    ports: &ScopePorts,
+    queries: &Queries,
+    now: DateTime<Utc>,
+) -> Result<BTreeMap<(TargetId, PolicyName), Datapoint>, ApiError> {
+    let mut values = BTreeMap::new();
+    for batch in queries.chunks(QUERIES_PER_CALL) {
+        let asked: Vec<MetricQuery> = batch.iter().map(|(_, query)| query.clone()).collect();
+        let points = ports
+            .metrics
+            .datapoints(&asked, back(now, VALUE_WINDOW), now)
+            .await?;
+        for ((key, query), points) in batch.iter().zip(points) {
+            let period = TimeDelta::seconds(i64::from(query.period));
+            let mature = |p: &Datapoint| p.at + period + period <= now;
+            if let Some(point) = points.into_iter().find(mature) {
+                values.insert(key.clone(), point);
+            }
+        }
+    }
+    Ok(values)
+}
+
+fn keep_latest(held: &mut WatchSnapshot, activities: Vec<Activity>, fleet: &DesiredFleet) {
+    for activity in activities {
+        let latest = if activity.not_scaled.is_empty() {
+            &mut held.activities
+        } else {
+            &mut held.refusals
+        };
+        let newer = latest
+            .get(&activity.target)
+            .is_none_or(|h| h.started <= activity.started);
+        if newer {
+            latest.insert(activity.target.clone(), activity);
+        }
+    }
+    held.activities
+        .retain(|id, _| fleet.targets.contains_key(id));
+    held.refusals.retain(|id, _| fleet.targets.contains_key(id));
+}
+
+#[async_trait]
+impl Task for Watcher {
+    fn name(&self) -> String {
+        format!("watch {}", self.scope)
+    }
+
+    fn interval(&self) -> Duration {
+        self.settings.borrow().watch_interval
+    }
+
+    async fn activate(&mut self, _reason: PassReason, stop: &CancellationToken) {
+        tokio::select! {
+            () = self.look() => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
