@@ -2,6 +2,13 @@
 //!
 //! A small harness that prints figures. Every figure is the median of several runs in this one process.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a benchmark reads the real clock and prints its figures"
+)]
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;

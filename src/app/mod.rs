@@ -1,5 +1,61 @@
 //! Wiring: the only room that knows all the others.
 
+mod apply;
+mod clock;
+mod connect;
+mod console;
+mod daemon;
+mod demo;
+mod failure;
+mod inspect;
+mod live;
+mod sandbox;
 mod settings;
 
+pub use failure::{CONFIG, FAILED, Failure, INTERNAL, USAGE};
 pub use settings::settings;
+
+use crate::cli::{Cli, Command};
+use console::Console;
+
+/// Runs a command and returns its exit code.
+#[must_use]
+pub fn main(cli: &Cli) -> u8 {
+    let console = Console::new();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            console.error(&format!("can not start: {error}"));
+            return INTERNAL;
+        }
+    };
+    let outcome = runtime.block_on(dispatch(cli, console));
+    // What still runs in the background has had its time.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(code) => code,
+        Err(failure) => {
+            console.error(&failure.to_string());
+            failure.exit_code()
+        }
+    }
+}
+
+async fn dispatch(cli: &Cli, console: Console) -> Result<u8, Failure> {
+    let common = &cli.common;
+    match &cli.command {
+        Command::Validate { resolved } => inspect::validate(common, *resolved, console),
+        Command::Plan => inspect::plan(common, console).await,
+        Command::Status => inspect::status(common, console).await,
+        Command::Apply { yes, allow_shrink } => {
+            apply::apply(common, *yes, *allow_shrink, console).await
+        }
+        Command::Run(options) if options.once => daemon::once(common, console).await,
+        Command::Run(options) => daemon::run(common, options, console).await,
+        Command::Sandbox(options) => sandbox::run(common, options, console).await,
+        Command::Demo(options) => demo::run(common, options, console).await,
+    }
+}

@@ -35,6 +35,8 @@ pub enum Event<'a> {
         target: &'a TargetId,
         /// The write.
         action: &'a Action,
+        /// Whether it undoes a change from outside: the pass before found the target as declared.
+        mends: bool,
     },
     /// A write failed.
     Failed {

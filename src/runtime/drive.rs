@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::domain::PassReason;
 use crate::ports::{Clock, Heartbeats};
@@ -58,7 +59,8 @@ pub async fn drive<T: Task>(
     while !stop.is_cancelled() {
         pace.heartbeats.beat(&name, pace.patience);
         let started = pace.clock.now();
-        task.activate(reason, &stop).await;
+        let span = tracing::info_span!("activation", task = %name, reason = reason.label());
+        task.activate(reason, &stop).instrument(span).await;
         let interval = task.interval().mul_f64(0.9 + 0.2 * jitter.f64());
         let took = (pace.clock.now() - started).to_std().unwrap_or_default();
         pace.heartbeats.beat(&name, pace.patience + interval);

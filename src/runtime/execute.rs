@@ -1,6 +1,6 @@
 //! Executing a checked plan. No decisions are left here but when to stop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +34,8 @@ pub struct Executor<'a> {
     pub events: &'a Arc<dyn EventSink>,
     /// The scope, for events.
     pub scope: &'a ScopeName,
+    /// Targets that the pass before found as declared.
+    pub was_converged: &'a BTreeSet<TargetId>,
     /// Writes that failed lately, by target.
     pub failures: &'a mut BTreeMap<TargetId, WriteFailure>,
     /// The first back-off; it doubles with every failure in a row.
@@ -93,10 +95,12 @@ impl Executor<'_> {
             match self.write(target, action).await {
                 Ok(()) => {
                     outcome.done += 1;
+                    let mends = self.was_converged.contains(target);
                     self.events.emit(&Event::Done {
                         scope,
                         target,
                         action,
+                        mends,
                     });
                 }
                 Err(error) => {

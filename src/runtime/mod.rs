@@ -22,7 +22,7 @@ mod watch;
 pub use board::Board;
 pub use clock::{SystemClock, VirtualClock};
 pub use drive::{Pace, Task, drive, nudger};
-pub use execute::{Executed, execute};
+pub use execute::{Executed, Executor, execute};
 pub use observe::Observer;
 pub use pass::Reconciler;
 pub use supervise::{Fault, Supervisor};

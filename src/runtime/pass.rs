@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +43,8 @@ struct Told {
     verdicts: BTreeMap<TargetId, &'static str>,
     gaps: BTreeSet<String>,
     violations: Vec<Violation>,
+    /// When the config was loaded that the last pass went by.
+    config: Option<DateTime<Utc>>,
 }
 
 /// A difference by its cause: what of which target, and in which way it differs.
@@ -130,7 +133,9 @@ impl Reconciler {
     ) {
         self.tell_gaps(observed);
         let planned = plan(fleet, observed, summary.at);
-        self.tell_plan(&planned);
+        // After a reload a difference is what the operator asked for, not what someone else did.
+        let same_config = self.told.config.replace(settings.loaded) == Some(settings.loaded);
+        let was_converged = self.tell_plan(&planned, same_config);
         self.failures.retain(|id, _| fleet.targets.contains_key(id));
         let mut executed = Executed::default();
         let mut refused = false;
@@ -141,6 +146,7 @@ impl Reconciler {
                     clock: &self.clock,
                     events: &self.events,
                     scope: &self.scope,
+                    was_converged: &was_converged,
                     failures: &mut self.failures,
                     backoff: settings.reconcile_interval,
                 };
@@ -189,15 +195,20 @@ impl Reconciler {
         self.told.gaps = now_told;
     }
 
-    fn tell_plan(&mut self, planned: &Plan) {
+    /// Tells what is new in a plan, and returns the targets that differ now and were as declared a pass before.
+    fn tell_plan(&mut self, planned: &Plan, same_config: bool) -> BTreeSet<TargetId> {
         let mut drift = BTreeSet::new();
+        let mut changed_from_outside = BTreeSet::new();
         for entry in &planned.targets {
             let (scope, target) = (&self.scope, &entry.id);
             let before = self
                 .told
                 .verdicts
                 .insert(target.clone(), entry.verdict.label());
-            let was_converged = before == Some(Verdict::Converged.label());
+            let was_converged = same_config && before == Some(Verdict::Converged.label());
+            if was_converged && !entry.actions.is_empty() {
+                changed_from_outside.insert(target.clone());
+            }
             for action in &entry.actions {
                 let policy = match &action.change {
                     Change::PutPolicy { policy, .. } => Some(policy.name.clone()),
@@ -225,6 +236,7 @@ impl Reconciler {
         self.told.drift = drift;
         let planned_ids: BTreeSet<_> = planned.targets.iter().map(|t| &t.id).collect();
         self.told.verdicts.retain(|id, _| planned_ids.contains(id));
+        changed_from_outside
     }
 
     fn publish(&self, fleet: &DesiredFleet, observed: &Observation, planned: &Plan) {

@@ -15,6 +15,8 @@ use crate::ports::Clock;
 #[derive(Debug)]
 pub struct SandboxClock {
     real: Arc<dyn Clock>,
+    /// What the real clock read when this one read `started`.
+    real_started: DateTime<Utc>,
     started: DateTime<Utc>,
     speed: f64,
     turned_millis: AtomicI64,
@@ -28,7 +30,14 @@ impl SandboxClock {
     #[must_use]
     pub fn new(real: Arc<dyn Clock>, speed: f64) -> Self {
         let started = real.now();
+        Self::starting_at(started, real, speed)
+    }
+
+    /// A clock that reads `started` now: another process's sandbox, say.
+    #[must_use]
+    pub fn starting_at(started: DateTime<Utc>, real: Arc<dyn Clock>, speed: f64) -> Self {
         Self {
+            real_started: real.now(),
             real,
             started,
             speed: speed.max(0.0),
@@ -52,7 +61,7 @@ impl SandboxClock {
 #[async_trait]
 impl Clock for SandboxClock {
     fn now(&self) -> DateTime<Utc> {
-        let real = (self.real.now() - self.started).num_milliseconds();
+        let real = (self.real.now() - self.real_started).num_milliseconds();
         let ran = crate::num::round_to_i64(crate::num::from_i64(real) * self.speed);
         let turned = self.turned_millis.load(Ordering::Relaxed);
         let since =

@@ -5,6 +5,7 @@ mod door;
 pub mod engine;
 mod sandbox;
 pub mod scenario;
+pub mod wire;
 
 pub use clock::SandboxClock;
 pub use door::Door;

@@ -9,7 +9,10 @@ use evenkeel::sim::engine::Span;
 
 use crate::world::{THREE, THREE_CONFIG, World};
 
-fn state(world: &World) -> Vec<(Option<(u32, u32)>, Vec<(String, f64)>)> {
+/// Bounds and policies of one endpoint.
+type Held = (Option<(u32, u32)>, Vec<(String, f64)>);
+
+fn state(world: &World) -> Vec<Held> {
     ["chat", "embed", "rank"]
         .map(|e| (world.bounds(e), world.policies(e)))
         .to_vec()

@@ -112,18 +112,22 @@ async fn a_watch_that_fails_is_told_once_keeps_what_it_knew_and_recovers() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pass_that_would_shrink_most_of_the_fleet_is_refused() {
-    let endpoints: String = (0..8)
-        .map(|i| {
-            format!("  - {{ name: e{i}, variants: [{{ name: AllTraffic, instance_type: ml.m5.large, instances: 5 }}] }}\n")
-        })
-        .collect();
+    let endpoint = |i| {
+        format!(
+            "  - {{ name: e{i}, variants: [{{ name: AllTraffic, instance_type: ml.m5.large, instances: 5 }}] }}"
+        )
+    };
+    let endpoints = (0..8).map(endpoint).collect::<Vec<_>>().join("\n");
     let targets = |max: u32| {
         let target = |i| {
             format!(
-                "  - {{ endpoint: e{i}, variant: AllTraffic, bounds: {{ min: 1, max: {max} }} }}\n"
+                "  - {{ endpoint: e{i}, variant: AllTraffic, bounds: {{ min: 1, max: {max} }} }}"
             )
         };
-        format!("targets:\n{}", (0..8).map(target).collect::<String>())
+        format!(
+            "targets:\n{}",
+            (0..8).map(target).collect::<Vec<_>>().join("\n")
+        )
     };
     let world = World::new(&format!("endpoints:\n{endpoints}"), &targets(10));
     assert_eq!(world.pass().await.outcome, PassOutcome::Changed);

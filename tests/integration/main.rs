@@ -5,10 +5,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::missing_panics_doc,
     unreachable_pub,
     reason = "test code: a panic is how a test fails, and helpers are read where they are used"
 )]

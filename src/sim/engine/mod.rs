@@ -38,7 +38,7 @@ pub use error::ApiError;
 pub use fleet::{Machine, Status};
 pub use options::{AlarmShape, Options, SpanRange};
 pub use setup::{EndpointSetup, TimelineEntry, VariantSetup};
-pub use time::{Instant, Span, TIMESTAMP_NEWTYPE, Timestamp};
+pub use time::{Instant, Span, Timestamp};
 pub use traffic::{Shape, Traffic};
 pub use world::World;
 

@@ -148,13 +148,10 @@ impl Sub for Instant {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Timestamp(pub Instant);
 
-/// The name by which the CBOR codec recognises a timestamp.
-pub const TIMESTAMP_NEWTYPE: &str = "$aws.timestamp";
-
 impl Serialize for Timestamp {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let secs = crate::num::from_i64(self.0.0) / 1000.0;
-        serializer.serialize_newtype_struct(TIMESTAMP_NEWTYPE, &secs)
+        serializer.serialize_f64(secs)
     }
 }
 

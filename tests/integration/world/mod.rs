@@ -57,8 +57,13 @@ impl EventSink for Recorder {
                     action.reason.label()
                 )
             }
-            Event::Done { target, action, .. } => {
-                format!("done: {target}: {}", action.change.label())
+            Event::Done {
+                target,
+                action,
+                mends,
+                ..
+            } => {
+                format!("done: {target}: {} mends={mends}", action.change.label())
             }
             Event::Failed { target, error, .. } => format!("failed: {target}: {error}"),
             Event::Settled {
@@ -151,10 +156,7 @@ impl World {
             .unwrap();
         let sandbox = Arc::new(Sandbox::new(engine, Arc::clone(&clock)));
         let requests = Arc::new(Requests::default());
-        let door = Door::new(
-            Arc::clone(&sandbox),
-            Arc::clone(&requests) as Arc<dyn RequestLog>,
-        );
+        let door = Door::new(Arc::clone(&sandbox), requests.clone());
         let faults = Arc::new(Faults::new(door));
         let settings = config(config_text, epoch);
         let board = Arc::new(Board::new(epoch, settings.mode, [scope()]));
@@ -177,7 +179,7 @@ impl World {
             scope(),
             self.ports.clone(),
             Arc::clone(&self.clock),
-            Arc::clone(&self.events) as Arc<dyn EventSink>,
+            self.events.clone(),
             self.settings.subscribe(),
             Arc::clone(&self.board),
         )
@@ -204,7 +206,7 @@ impl World {
             scope(),
             self.ports.clone(),
             Arc::clone(&self.clock),
-            Arc::clone(&self.events) as Arc<dyn EventSink>,
+            self.events.clone(),
             self.settings.subscribe(),
             Arc::clone(&self.board),
             nudge,

@@ -1,0 +1,349 @@
+//! `run`: the daemon, put together.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::clock::clock_for;
+use super::connect::{connect_scopes, load_config};
+use super::console::Console;
+use super::failure::{FAILED, Failure};
+use super::settings::settings;
+use crate::cli::{Common, Logs, Run};
+use crate::config::Config;
+use crate::domain::{Mode, PassReason, ScopeName};
+use crate::http::{Limits, listen, serve};
+use crate::ports::{Clock, Event, EventSink, Heartbeats, RequestLog, ScopePorts};
+use crate::runtime::{
+    Board, Fault, Pace, Reconciler, Settings, Supervisor, Watcher, drive, nudger,
+};
+use crate::telemetry::{LogFormat, Telemetry, init_logs};
+use crate::web::{Pages, Scrape};
+
+/// All tasks end within this after a stop; systemd's stop timeout is to be above it.
+pub(super) const GRACE: Duration = Duration::from_secs(10);
+
+/// A daemon that runs under a supervisor.
+pub(super) struct Daemon {
+    /// Where HTTP is served.
+    pub(super) address: SocketAddr,
+    /// What it knows.
+    pub(super) board: Arc<Board>,
+    /// Listens and counts.
+    telemetry: Arc<Telemetry>,
+    settings: watch::Sender<Arc<Settings>>,
+    nudges: Vec<mpsc::Sender<PassReason>>,
+    clock: Arc<dyn Clock>,
+    config: Config,
+    common: Common,
+    listen_override: Option<SocketAddr>,
+}
+
+/// What a daemon is made of.
+pub(super) struct Parts {
+    pub(super) config: Config,
+    pub(super) common: Common,
+    pub(super) clock: Arc<dyn Clock>,
+    /// Instead of the config's address.
+    pub(super) listen: Option<SocketAddr>,
+    pub(super) seed: u64,
+}
+
+impl Daemon {
+    /// Starts all tasks under the supervisor. The port is opened before anything else, so that a port in use is
+    /// found before AWS is asked for anything.
+    pub(super) async fn start(parts: Parts, supervisor: &mut Supervisor) -> Result<Self, Failure> {
+        let Parts {
+            config,
+            common,
+            clock,
+            listen: listen_override,
+            seed,
+        } = parts;
+        let wanted = listen_override.unwrap_or(config.daemon.listen);
+        let listener = listen(wanted).await.map_err(|error| {
+            let hint = "choose another address with --listen, or with daemon.http.listen";
+            anyhow::Error::new(error).context(format!("HTTP: {hint}"))
+        })?;
+        let address = listener.local_addr().context("HTTP")?;
+        let telemetry = Telemetry::new(config.scopes.keys().cloned()).map_err(Failure::Internal)?;
+        let telemetry = Arc::new(telemetry);
+        let log: Arc<dyn RequestLog> = telemetry.clone();
+        let all = connect_scopes(&config, &common, &log).await?;
+        let now = clock.now();
+        let current = settings(&config, now);
+        let board = Arc::new(Board::new(now, current.mode, config.scopes.keys().cloned()));
+        let heartbeats = Arc::new(Heartbeats::default());
+        let (settings, _) = watch::channel(Arc::new(current));
+        let mut daemon = Self {
+            address,
+            board,
+            telemetry,
+            settings,
+            nudges: Vec::new(),
+            clock,
+            config,
+            common,
+            listen_override,
+        };
+        for (name, ports) in all {
+            daemon.start_scope(&name, ports, &heartbeats, seed, supervisor);
+        }
+        let counted = Arc::clone(&daemon.telemetry);
+        let scrape: Scrape = Arc::new(move |fleet| counted.scrape(fleet));
+        let pages = Arc::new(Pages::new(daemon.board.subscribe(), heartbeats, scrape));
+        let stop = supervisor.root().child_token();
+        supervisor.spawn("http", async move {
+            serve(listener, pages, Limits::default(), stop).await;
+            Ok(())
+        });
+        Ok(daemon)
+    }
+
+    fn start_scope(
+        &mut self,
+        name: &ScopeName,
+        ports: ScopePorts,
+        heartbeats: &Arc<Heartbeats>,
+        seed: u64,
+        supervisor: &mut Supervisor,
+    ) {
+        let events: Arc<dyn EventSink> = self.telemetry.clone();
+        let (nudge, nudges) = nudger();
+        self.nudges.push(nudge.clone());
+        // A pass is a few calls per page; each has its own limit. Ten of them in a row without a tick mean a loop
+        // that hangs.
+        let patience = self.config.daemon.call_timeout.saturating_mul(10);
+        let pace = |offset: u64| Pace {
+            clock: Arc::clone(&self.clock),
+            heartbeats: Arc::clone(heartbeats),
+            seed: seed.wrapping_add(offset),
+            patience,
+        };
+        let reconciler = Reconciler::new(
+            name.clone(),
+            ports.clone(),
+            Arc::clone(&self.clock),
+            Arc::clone(&events),
+            self.settings.subscribe(),
+            Arc::clone(&self.board),
+        );
+        let watcher = Watcher::new(
+            name.clone(),
+            ports,
+            Arc::clone(&self.clock),
+            events,
+            self.settings.subscribe(),
+            Arc::clone(&self.board),
+            nudge,
+        );
+        let (stop, looks_stop) = (
+            supervisor.root().child_token(),
+            supervisor.root().child_token(),
+        );
+        let passes = drive(reconciler, nudges, pace(1), stop);
+        supervisor.spawn(format!("reconcile {name}"), async move {
+            passes.await;
+            Ok(())
+        });
+        let (_never, no_nudges) = nudger();
+        let looks = drive(watcher, no_nudges, pace(2), looks_stop);
+        supervisor.spawn(format!("watch {name}"), async move {
+            looks.await;
+            Ok(())
+        });
+    }
+
+    /// Reads the config again. A bad one changes nothing but what is said about it.
+    fn reload(&self) {
+        let now = self.clock.now();
+        let outcome = load_config(&self.common)
+            .map_err(|failure| failure.to_string())
+            .and_then(|config| self.accept(&config).map(|()| settings(&config, now)));
+        match outcome {
+            Ok(fresh) => {
+                let mode = fresh.mode;
+                self.settings.send_replace(Arc::new(fresh));
+                self.board.update(|fleet| {
+                    fleet.mode = mode;
+                    fleet.config.loaded = now;
+                    fleet.config.problem = None;
+                });
+                self.telemetry.emit(&Event::Reloaded { problem: None });
+                for nudge in &self.nudges {
+                    // A full line means that the loop is about to run anyway.
+                    nudge.try_send(PassReason::Reload).unwrap_or_default();
+                }
+            }
+            Err(problem) => {
+                self.telemetry.emit(&Event::Reloaded {
+                    problem: Some(&problem),
+                });
+                self.board
+                    .update(|fleet| fleet.config.problem = Some(problem));
+            }
+        }
+    }
+
+    /// What was opened at the start can not be changed by a reload.
+    fn accept(&self, fresh: &Config) -> Result<(), String> {
+        let scopes = |config: &Config| -> Vec<_> {
+            config
+                .scopes
+                .values()
+                .map(|(scope, _)| scope.clone())
+                .collect()
+        };
+        if scopes(fresh) != scopes(&self.config) {
+            return Err("`scopes` changed: restart evenkeel to use the new ones".to_owned());
+        }
+        if self.listen_override.is_none() && fresh.daemon.listen != self.config.daemon.listen {
+            return Err("`daemon.http.listen` changed: restart evenkeel to use it".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Serves signals until everything has stopped. SIGHUP reloads, SIGTERM and SIGINT stop, a second one at once.
+    pub(super) async fn supervise(&self, supervisor: Supervisor) -> Result<(), Failure> {
+        let mut signals = Signals::listen()?;
+        let root = supervisor.root().clone();
+        let supervised = supervisor.run();
+        tokio::pin!(supervised);
+        loop {
+            tokio::select! {
+                ended = &mut supervised => return ended.map_err(|fault| match fault {
+                    Fault::Late(_) => Failure::world(fault.to_string()),
+                    Fault::Ended { .. } => Failure::Internal(fault.to_string()),
+                }),
+                wanted = signals.next() => match wanted {
+                    Wanted::Reload => self.reload(),
+                    Wanted::Stop if root.is_cancelled() => {
+                        return Err(Failure::world("stopped at once by a second signal"));
+                    }
+                    Wanted::Stop => {
+                        info!("stopping");
+                        root.cancel();
+                    }
+                },
+            }
+        }
+    }
+}
+
+/// What a signal asks for.
+enum Wanted {
+    Reload,
+    Stop,
+}
+
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).context("can not listen for signals");
+        Ok(Self {
+            hangup: listen(SignalKind::hangup())?,
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> Wanted {
+        tokio::select! {
+            _ = self.hangup.recv() => Wanted::Reload,
+            _ = self.terminate.recv() => Wanted::Stop,
+            _ = self.interrupt.recv() => Wanted::Stop,
+        }
+    }
+}
+
+/// Starts logging as the command line asks.
+pub(super) fn start_logs(common: &Common, console: Console) -> Result<(), Failure> {
+    init_logs(log_format(common, console), common.verbose, std::io::stderr).map_err(Failure::Usage)
+}
+
+pub(super) fn log_format(common: &Common, console: Console) -> LogFormat {
+    match common.log_format {
+        Logs::Text => LogFormat::Text {
+            colour: console.colours_messages(),
+        },
+        Logs::Json => LogFormat::Json,
+    }
+}
+
+/// Runs until stopped.
+pub(super) async fn run(common: &Common, options: &Run, console: Console) -> Result<u8, Failure> {
+    start_logs(common, console)?;
+    let config = load_config(common)?;
+    let clock = clock_for(&config, common).await;
+    // Jitter is for spreading many daemons; two that start together must not draw the same.
+    let seed = u64::from(std::process::id()) ^ clock.now().timestamp_millis().unsigned_abs();
+    let mut supervisor = Supervisor::new(CancellationToken::new(), GRACE);
+    let (targets, mode) = (config.target_count(), config.daemon.mode);
+    let parts = Parts {
+        config,
+        common: common.clone(),
+        clock,
+        listen: options.listen,
+        seed,
+    };
+    let daemon = Daemon::start(parts, &mut supervisor).await?;
+    info!(
+        "supervising {targets} targets in {} mode; status page on http://{}/",
+        mode.label(),
+        daemon.address
+    );
+    daemon.supervise(supervisor).await?;
+    info!("stopped");
+    Ok(0)
+}
+
+/// Runs one pass over every scope.
+pub(super) async fn once(common: &Common, console: Console) -> Result<u8, Failure> {
+    start_logs(common, console)?;
+    let config = load_config(common)?;
+    let telemetry = Telemetry::new(config.scopes.keys().cloned()).map_err(Failure::Internal)?;
+    let telemetry = Arc::new(telemetry);
+    let log: Arc<dyn RequestLog> = telemetry.clone();
+    let clock = clock_for(&config, common).await;
+    let all: BTreeMap<ScopeName, ScopePorts> = connect_scopes(&config, common, &log).await?;
+    let now = clock.now();
+    let (_keep, settings) = watch::channel(Arc::new(settings(&config, now)));
+    let board = Arc::new(Board::new(
+        now,
+        Mode::Enforce,
+        config.scopes.keys().cloned(),
+    ));
+    let stop = CancellationToken::new();
+    let mut failed = false;
+    for (name, ports) in all {
+        let events: Arc<dyn EventSink> = telemetry.clone();
+        let mut reconciler = Reconciler::new(
+            name.clone(),
+            ports,
+            Arc::clone(&clock),
+            events,
+            settings.clone(),
+            Arc::clone(&board),
+        );
+        let pass = reconciler.pass(PassReason::Once, &stop).await;
+        failed |= !pass.outcome.is_success();
+        let (outcome, done) = (pass.outcome.label(), pass.done);
+        info!(
+            "scope {name}: {outcome}, {done} writes done, {} failed",
+            pass.failed
+        );
+    }
+    Ok(if failed { FAILED } else { 0 })
+}

@@ -1,0 +1,212 @@
+//! The commands that look and change nothing: `validate`, `plan`, `status`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::clock::clock_for;
+use super::connect::{connect_scopes, load_config};
+use super::console::Console;
+use super::failure::{FAILED, Failure};
+use super::settings::settings;
+use crate::cli::{Common, Output};
+use crate::config::{Config, resolved};
+use crate::domain::{
+    Mode, Observation, PassReason, Plan, Safety, ScopeName, Violation, check, plan as make_plan,
+};
+use crate::ports::{EventSink, NoEvents, NoRequestLog, RequestLog, ScopePorts};
+use crate::runtime::{Board, Observer, Reconciler, Watcher, nudger};
+use crate::view::{plan_json, plan_text, status_json, status_text};
+
+/// `plan` found changes.
+const CHANGES: u8 = 2;
+
+/// Checks the config.
+pub(super) fn validate(common: &Common, print: bool, console: Console) -> Result<u8, Failure> {
+    let config = load_config(common)?;
+    if print {
+        let tree = resolved(&config);
+        let text = match common.output {
+            Output::Json => format!("{tree:#}\n"),
+            Output::Text => serde_saphyr::to_string(&tree)
+                .map_err(|error| Failure::Internal(error.to_string()))?,
+        };
+        console.out(&text);
+        return Ok(0);
+    }
+    let (targets, scopes) = (config.target_count(), config.scopes.len());
+    let policies: usize = config
+        .scopes
+        .values()
+        .flat_map(|(_, fleet)| fleet.targets.values())
+        .map(|target| target.policies.len())
+        .sum();
+    let text = match common.output {
+        Output::Json => {
+            format!(
+                "{}\n",
+                serde_json::json!({ "valid": true, "scopes": scopes, "targets": targets, "policies": policies })
+            )
+        }
+        Output::Text => format!(
+            "{}: valid; scopes: {scopes}, targets: {targets}, policies: {policies}\n",
+            common.config.display()
+        ),
+    };
+    console.out(&text);
+    Ok(0)
+}
+
+/// One scope, looked at and planned for.
+pub(super) struct Looked {
+    pub(super) ports: ScopePorts,
+    pub(super) observed: Observation,
+    pub(super) plan: Plan,
+}
+
+/// Looks at every scope and plans for it.
+pub(super) async fn look(
+    config: &Config,
+    common: &Common,
+) -> Result<BTreeMap<ScopeName, Looked>, Failure> {
+    let log: Arc<dyn RequestLog> = Arc::new(NoRequestLog);
+    let all = connect_scopes(config, common, &log).await?;
+    let now = clock_for(config, common).await.now();
+    let mut looked = BTreeMap::new();
+    for (name, ports) in all {
+        let Some((_, fleet)) = config.scopes.get(&name) else {
+            continue;
+        };
+        let observed = Observer::new(ports.clone()).observe(fleet, now).await;
+        let plan = make_plan(fleet, &observed, now);
+        looked.insert(
+            name,
+            Looked {
+                ports,
+                observed,
+                plan,
+            },
+        );
+    }
+    Ok(looked)
+}
+
+/// What could not be read, as warnings.
+pub(super) fn warn_of_gaps(looked: &BTreeMap<ScopeName, Looked>, console: Console) -> bool {
+    let mut any = false;
+    for (name, scope) in looked {
+        for gap in &scope.observed.gaps {
+            any = true;
+            console.note(&format!(
+                "evenkeel: scope {name}: {} could not be read: {}",
+                gap.part, gap.why
+            ));
+        }
+    }
+    any
+}
+
+/// The laws that the plans break.
+pub(super) fn violations(
+    config: &Config,
+    looked: &BTreeMap<ScopeName, Looked>,
+    safety: Safety,
+) -> Vec<Violation> {
+    looked
+        .iter()
+        .filter_map(|(name, scope)| {
+            let (_, fleet) = config.scopes.get(name)?;
+            check(scope.plan.clone(), fleet, &scope.observed, safety).err()
+        })
+        .flatten()
+        .collect()
+}
+
+/// Prints plans in the form asked for.
+pub(super) fn print_plans(looked: &BTreeMap<ScopeName, Looked>, common: &Common, console: Console) {
+    let plans: Vec<Plan> = looked.values().map(|scope| scope.plan.clone()).collect();
+    console.out(&match common.output {
+        Output::Text => plan_text(&plans, console.paint),
+        Output::Json => format!("{:#}\n", plan_json(&plans)),
+    });
+}
+
+/// Shows what a pass would change.
+pub(super) async fn plan(common: &Common, console: Console) -> Result<u8, Failure> {
+    let config = load_config(common)?;
+    let looked = look(&config, common).await?;
+    print_plans(&looked, common, console);
+    for violation in violations(&config, &looked, config.safety) {
+        console.note(&format!(
+            "evenkeel: this plan would be refused: {violation}"
+        ));
+    }
+    if warn_of_gaps(&looked, console) {
+        return Ok(FAILED);
+    }
+    let changes = looked.values().any(|scope| !scope.plan.is_empty());
+    Ok(if changes { CHANGES } else { 0 })
+}
+
+/// Shows each target as it stands.
+pub(super) async fn status(common: &Common, console: Console) -> Result<u8, Failure> {
+    let mut config = load_config(common)?;
+    config.daemon.mode = Mode::Observe;
+    let log: Arc<dyn RequestLog> = Arc::new(NoRequestLog);
+    let all = connect_scopes(&config, common, &log).await?;
+    let clock = clock_for(&config, common).await;
+    let events: Arc<dyn EventSink> = Arc::new(NoEvents);
+    let now = clock.now();
+    let (_keep, settings) = watch::channel(Arc::new(settings(&config, now)));
+    let board = Arc::new(Board::new(
+        now,
+        Mode::Observe,
+        config.scopes.keys().cloned(),
+    ));
+    let mut failed = false;
+    for (name, ports) in all {
+        let mut reconciler = Reconciler::new(
+            name.clone(),
+            ports.clone(),
+            Arc::clone(&clock),
+            Arc::clone(&events),
+            settings.clone(),
+            Arc::clone(&board),
+        );
+        let pass = reconciler
+            .pass(PassReason::Once, &CancellationToken::new())
+            .await;
+        failed |= !pass.outcome.is_success();
+        let (nudge, _nudges) = nudger();
+        let mut watcher = Watcher::new(
+            name,
+            ports,
+            Arc::clone(&clock),
+            Arc::clone(&events),
+            settings.clone(),
+            Arc::clone(&board),
+            nudge,
+        );
+        watcher.look().await;
+    }
+    if common.target.is_some() {
+        // What was not selected is not undeclared.
+        board.update(|fleet| {
+            for scope in fleet.scopes.values_mut() {
+                Arc::make_mut(scope).unmanaged.clear();
+            }
+        });
+    }
+    let fleet = board.current();
+    failed |= fleet
+        .scopes
+        .values()
+        .any(|scope| !scope.watch.problems.is_empty());
+    console.out(&match common.output {
+        Output::Text => status_text(&fleet, console.paint),
+        Output::Json => format!("{:#}\n", status_json(&fleet)),
+    });
+    Ok(if failed { FAILED } else { 0 })
+}

@@ -1,0 +1,265 @@
+//! From the SDKs' types to ours, and nowhere else. A member that AWS always sends and that is missing is an error
+//! here, not a default.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_applicationautoscaling::types as aas;
+use aws_smithy_types::DateTime as SdkTime;
+use chrono::{DateTime, Utc};
+
+use crate::domain::{
+    Activity, ActivityStatus, Capacity, Cooldown, CustomMetric, Metric, NotScaled, ObservedPolicy,
+    ObservedPolicyKind, ObservedTarget, Policy, PolicyKind, PredefinedMetric, Statistic, TargetId,
+    TargetTracking, TargetValue,
+};
+
+/// The SDK's instant as ours; instants out of our range become the epoch.
+pub(super) fn time(time: &SdkTime) -> DateTime<Utc> {
+    DateTime::from_timestamp(time.secs(), time.subsec_nanos()).unwrap_or_default()
+}
+
+/// Our instant as the SDK's.
+pub(super) fn sdk_time(time: DateTime<Utc>) -> SdkTime {
+    SdkTime::from_secs_and_nanos(time.timestamp(), time.timestamp_subsec_nanos())
+}
+
+/// A count as the API has it.
+pub(super) fn capacity(n: i32) -> Option<Capacity> {
+    u32::try_from(n).ok().and_then(Capacity::new)
+}
+
+/// A capacity as the API wants it; capacities fit by construction.
+pub(super) fn api_count(capacity: Capacity) -> i32 {
+    i32::try_from(capacity.get()).unwrap_or(i32::MAX)
+}
+
+/// A target, or `None` when it is not one of SageMaker's.
+pub(super) fn target(target: &aas::ScalableTarget) -> Option<ObservedTarget> {
+    Some(ObservedTarget {
+        id: TargetId::parse(target.resource_id(), target.scalable_dimension().as_str()).ok()?,
+        min: capacity(target.min_capacity())?,
+        max: capacity(target.max_capacity())?,
+    })
+}
+
+/// A policy, or `None` when it is not of one of SageMaker's targets.
+pub(super) fn policy(policy: &aas::ScalingPolicy) -> Option<ObservedPolicy> {
+    let kind = match policy.policy_type() {
+        aas::PolicyType::TargetTrackingScaling => policy
+            .target_tracking_scaling_policy_configuration()
+            .and_then(tracking)
+            .map_or(
+                ObservedPolicyKind::OtherTracking,
+                ObservedPolicyKind::TargetTracking,
+            ),
+        aas::PolicyType::StepScaling => ObservedPolicyKind::Step,
+        other => ObservedPolicyKind::Other(other.as_str().to_owned()),
+    };
+    Some(ObservedPolicy {
+        target: TargetId::parse(policy.resource_id(), policy.scalable_dimension().as_str()).ok()?,
+        name: policy.policy_name().parse().ok()?,
+        kind,
+        alarms: policy
+            .alarms()
+            .iter()
+            .map(|alarm| alarm.alarm_name().to_owned())
+            .collect(),
+    })
+}
+
+/// Target tracking that our config can express; `None` for metric math and the like.
+fn tracking(config: &aas::TargetTrackingScalingPolicyConfiguration) -> Option<TargetTracking> {
+    let metric = match (
+        config.predefined_metric_specification(),
+        config.customized_metric_specification(),
+    ) {
+        (Some(spec), _) => {
+            let word = spec.predefined_metric_type().as_str();
+            Metric::Predefined(word.parse::<PredefinedMetric>().ok()?)
+        }
+        (None, Some(spec)) => Metric::Custom(custom(spec)?),
+        (None, None) => return None,
+    };
+    Some(TargetTracking {
+        metric,
+        target: TargetValue::new(config.target_value()).ok()?,
+        scale_out_cooldown: cooldown(config.scale_out_cooldown())?,
+        scale_in_cooldown: cooldown(config.scale_in_cooldown())?,
+        disable_scale_in: config.disable_scale_in().unwrap_or(false),
+    })
+}
+
+/// A cooldown that is not told is the default (aws-autoscaling.md 2.4).
+fn cooldown(secs: Option<i32>) -> Option<Cooldown> {
+    match secs {
+        None => Some(Cooldown::SAGEMAKER_DEFAULT),
+        Some(secs) => Cooldown::from_secs(u32::try_from(secs).ok()?).ok(),
+    }
+}
+
+fn custom(spec: &aas::CustomizedMetricSpecification) -> Option<CustomMetric> {
+    if !spec.metrics().is_empty() {
+        return None;
+    }
+    let dimension = |d: &aas::MetricDimension| (d.name().to_owned(), d.value().to_owned());
+    Some(CustomMetric {
+        namespace: spec.namespace()?.to_owned(),
+        name: spec.metric_name()?.to_owned(),
+        dimensions: spec
+            .dimensions()
+            .iter()
+            .map(dimension)
+            .collect::<BTreeMap<_, _>>(),
+        statistic: spec.statistic()?.as_str().parse::<Statistic>().ok()?,
+        unit: spec.unit().map(str::to_owned),
+    })
+}
+
+/// A policy as `PutScalingPolicy` takes it, always in full.
+pub(super) fn tracking_configuration(
+    policy: &Policy,
+) -> Option<aas::TargetTrackingScalingPolicyConfiguration> {
+    let PolicyKind::TargetTracking(tracking) = &policy.kind;
+    let secs = |cooldown: Cooldown| i32::try_from(cooldown.as_secs()).unwrap_or(i32::MAX);
+    let builder = aas::TargetTrackingScalingPolicyConfiguration::builder()
+        .target_value(tracking.target.get())
+        .scale_out_cooldown(secs(tracking.scale_out_cooldown))
+        .scale_in_cooldown(secs(tracking.scale_in_cooldown))
+        .disable_scale_in(tracking.disable_scale_in);
+    let builder = match &tracking.metric {
+        Metric::Predefined(metric) => {
+            let spec = aas::PredefinedMetricSpecification::builder()
+                .predefined_metric_type(aas::MetricType::from(metric.aws_name()))
+                .build()
+                .ok()?;
+            builder.predefined_metric_specification(spec)
+        }
+        Metric::Custom(metric) => {
+            builder.customized_metric_specification(customized_specification(metric)?)
+        }
+    };
+    builder.build().ok()
+}
+
+fn customized_specification(metric: &CustomMetric) -> Option<aas::CustomizedMetricSpecification> {
+    let dimensions: Vec<aas::MetricDimension> = metric
+        .dimensions
+        .iter()
+        .map(|(name, value)| {
+            aas::MetricDimension::builder()
+                .name(name)
+                .value(value)
+                .build()
+                .ok()
+        })
+        .collect::<Option<_>>()?;
+    let spec = aas::CustomizedMetricSpecification::builder()
+        .namespace(&metric.namespace)
+        .metric_name(&metric.name)
+        .statistic(aas::MetricStatistic::from(metric.statistic.aws_name()))
+        .set_unit(metric.unit.clone())
+        .set_dimensions((!dimensions.is_empty()).then_some(dimensions))
+        .build();
+    Some(spec)
+}
+
+/// An activity, or `None` when it is not of one of SageMaker's targets.
+pub(super) fn activity(activity: &aas::ScalingActivity) -> Option<Activity> {
+    let status = match activity.status_code() {
+        aas::ScalingActivityStatusCode::Pending => ActivityStatus::Pending,
+        aas::ScalingActivityStatusCode::InProgress => ActivityStatus::InProgress,
+        aas::ScalingActivityStatusCode::Successful => ActivityStatus::Successful,
+        aas::ScalingActivityStatusCode::Overridden => ActivityStatus::Overridden,
+        aas::ScalingActivityStatusCode::Unfulfilled => ActivityStatus::Unfulfilled,
+        aas::ScalingActivityStatusCode::Failed => ActivityStatus::Failed,
+        _ => ActivityStatus::Unknown,
+    };
+    let reason = |reason: &aas::NotScaledReason| {
+        NotScaled::parse(
+            reason.code(),
+            reason.max_capacity().and_then(capacity),
+            reason.min_capacity().and_then(capacity),
+            reason.current_capacity().and_then(capacity),
+        )
+    };
+    Some(Activity {
+        id: activity.activity_id().to_owned(),
+        target: TargetId::parse(
+            activity.resource_id(),
+            activity.scalable_dimension().as_str(),
+        )
+        .ok()?,
+        description: activity.description().to_owned(),
+        cause: activity.cause().to_owned(),
+        status,
+        status_message: activity.status_message().map(str::to_owned),
+        started: time(activity.start_time()),
+        ended: activity.end_time().map(time),
+        not_scaled: activity.not_scaled_reasons().iter().map(reason).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_goes_out_and_comes_back_the_same() {
+        for metric in [
+            Metric::Predefined(PredefinedMetric::InvocationsPerInstance),
+            Metric::Custom(CustomMetric {
+                namespace: "/aws/sagemaker/Endpoints".to_owned(),
+                name: "CPUUtilization".to_owned(),
+                dimensions: BTreeMap::from([("EndpointName".to_owned(), "chat".to_owned())]),
+                statistic: Statistic::Average,
+                unit: Some("Percent".to_owned()),
+            }),
+        ] {
+            let wanted = TargetTracking {
+                metric,
+                target: TargetValue::new(70.5).unwrap(),
+                scale_out_cooldown: Cooldown::from_secs(60).unwrap(),
+                scale_in_cooldown: Cooldown::SAGEMAKER_DEFAULT,
+                disable_scale_in: true,
+            };
+            let policy = Policy {
+                name: "p".parse().unwrap(),
+                kind: PolicyKind::TargetTracking(wanted.clone()),
+            };
+            assert_eq!(
+                tracking(&tracking_configuration(&policy).unwrap()),
+                Some(wanted)
+            );
+        }
+    }
+
+    #[test]
+    fn cooldowns_left_out_are_the_default_and_metric_math_is_not_ours_yet() {
+        let spec = aas::PredefinedMetricSpecification::builder()
+            .predefined_metric_type(aas::MetricType::SageMakerVariantInvocationsPerInstance)
+            .build()
+            .unwrap();
+        let config = aas::TargetTrackingScalingPolicyConfiguration::builder().target_value(1.0);
+        let bare = config
+            .clone()
+            .predefined_metric_specification(spec)
+            .build()
+            .unwrap();
+        assert_eq!(
+            tracking(&bare).unwrap().scale_in_cooldown,
+            Cooldown::SAGEMAKER_DEFAULT
+        );
+        let query = aas::TargetTrackingMetricDataQuery::builder()
+            .id("m")
+            .build()
+            .unwrap();
+        let math = aas::CustomizedMetricSpecification::builder()
+            .metrics(query)
+            .build();
+        let math = config
+            .customized_metric_specification(math)
+            .build()
+            .unwrap();
+        assert_eq!(tracking(&math), None);
+    }
+}

@@ -1,0 +1,17 @@
+//! AWS: the adapters over the three SDKs, and the only room that may import them.
+//!
+//! An adapter builds a request, sends it, converts the answer and classifies the error; its callers never learn
+//! which SDK it was. Every request has a timeout and is counted, retries included.
+
+mod client;
+mod cloudwatch;
+mod convert;
+mod error;
+mod requests;
+mod sagemaker;
+mod scaling;
+
+pub use client::{ConnectError, ScopeOptions, connect};
+
+/// A bound on every listing; far above what AWS's quotas allow to exist.
+const MAX_PAGES: usize = 10_000;

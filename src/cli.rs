@@ -1,0 +1,207 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Keeps Amazon SageMaker endpoints at the right size.
+///
+/// You declare how each endpoint should scale; evenkeel makes AWS Application Auto Scaling agree, keeps it so, and
+/// says why it did or did not act.
+#[derive(Debug, Parser)]
+#[command(
+    name = "evenkeel",
+    version,
+    after_help = "Examples:\n  \
+        evenkeel demo                                        everything on this machine, no AWS account\n  \
+        evenkeel validate --config config/evenkeel.yaml      all mistakes of a config at once\n  \
+        evenkeel plan --config config/evenkeel.yaml          what would change, and why\n  \
+        evenkeel run --config /etc/evenkeel                  the daemon\n\n\
+        Exit codes: 0 fine, 1 failed, 2 `plan` found changes, 64 usage, 70 internal, 78 config."
+)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// Config file, or a directory of config files.
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        default_value = "/etc/evenkeel"
+    )]
+    pub config: PathBuf,
+    /// Only this scope of the config.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub scope: Option<String>,
+    /// Only targets whose endpoint or resource id matches; `*` and `?` are wildcards.
+    #[arg(long, global = true, value_name = "GLOB")]
+    pub target: Option<String>,
+    /// How results are written to standard output.
+    #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+    /// Talk to this server instead of AWS. `AWS_ENDPOINT_URL` and its variants for single services work too.
+    #[arg(long, global = true, value_name = "URL")]
+    pub endpoint_url: Option<String>,
+    /// How log lines are written to standard error.
+    #[arg(long, global = true, value_enum, default_value_t = Logs::Text)]
+    pub log_format: Logs,
+    /// Log more; twice for everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Logs {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show everything on this machine: a simulated AWS with a few endpoints and traffic, the daemon, the page.
+    #[command(after_help = "Example:\n  evenkeel demo --for 90s --speed 240")]
+    Demo(Demo),
+    /// Run the daemon.
+    #[command(
+        after_help = "Signals: SIGHUP reloads the config, SIGTERM and SIGINT stop within 10 s, a second one at once.\n\n\
+            Example:\n  evenkeel run --config /etc/evenkeel --log-format json"
+    )]
+    Run(Run),
+    /// Check the config and report every mistake at once.
+    #[command(
+        after_help = "Example:\n  evenkeel validate --config config/evenkeel.yaml --resolved"
+    )]
+    Validate {
+        /// Print the config as it is meant, with every default filled in.
+        #[arg(long)]
+        resolved: bool,
+    },
+    /// Show what a pass would change, with a reason per line. Exit code 2 means there are changes.
+    #[command(after_help = "Example:\n  evenkeel plan --target 'chat*' --output json")]
+    Plan,
+    /// Make AWS agree with the config once, after showing what would change.
+    #[command(after_help = "Example:\n  evenkeel apply --yes")]
+    Apply {
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+        /// Go on even if more targets shrink than `safety.max_change` allows.
+        #[arg(long)]
+        allow_shrink: bool,
+    },
+    /// Show each target: capacity, bounds, alarms, last activity.
+    #[command(after_help = "Example:\n  evenkeel status --config config/evenkeel.yaml")]
+    Status,
+    /// Run the simulated AWS on its own, for any AWS client.
+    #[command(
+        after_help = "Example:\n  evenkeel sandbox --speed 60 --world config/demo/world.yaml\n  \
+            aws --endpoint-url http://127.0.0.1:4599 sagemaker list-endpoints"
+    )]
+    Sandbox(Sandbox),
+}
+
+/// Options of `demo`.
+#[derive(Debug, Clone, Args)]
+pub struct Demo {
+    /// End by itself after so much real time.
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub duration: Option<Duration>,
+    /// How many seconds pass in the demo per real second.
+    #[arg(long, value_name = "FACTOR", default_value = "120", value_parser = demo_speed)]
+    pub speed: f64,
+    /// Seeds all chance; the same seed gives the same traffic.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Where the status page and metrics are served.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9464")]
+    pub listen: SocketAddr,
+    /// Where the simulated AWS is served.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4599")]
+    pub sandbox_listen: SocketAddr,
+}
+
+/// Options of `run`.
+#[derive(Debug, Clone, Args)]
+pub struct Run {
+    /// Run one pass and end; exit code 1 when it did not do all that it was there for.
+    #[arg(long)]
+    pub once: bool,
+    /// Where the status page and metrics are served, instead of `daemon.http.listen`.
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// Options of `sandbox`.
+#[derive(Debug, Clone, Args)]
+pub struct Sandbox {
+    /// Where it is served.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4599")]
+    pub listen: SocketAddr,
+    /// How many seconds pass in it per real second. At 1 its clock is the real one, at 0 it stands until turned.
+    #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = speed)]
+    pub speed: f64,
+    /// What stands in it to begin with; nothing unless given.
+    #[arg(long, value_name = "FILE")]
+    pub world: Option<PathBuf>,
+    /// Seeds all chance.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| "use for example 90s, 5m or 2h".to_owned())
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let factor: f64 = text.parse().map_err(|_| "use a number".to_owned())?;
+    if (0.0..=100_000.0).contains(&factor) {
+        Ok(factor)
+    } else {
+        Err("use a factor from 0 to 100000".to_owned())
+    }
+}
+
+fn demo_speed(text: &str) -> Result<f64, String> {
+    let factor = speed(text)?;
+    if (1.0..=3600.0).contains(&factor) {
+        Ok(factor)
+    } else {
+        Err("use a factor from 1 to 3600: the daemon has to keep up".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

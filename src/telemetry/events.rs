@@ -1,0 +1,240 @@
+//! Events, logged and counted in one place.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use prometheus::{Encoder, TextEncoder};
+use tracing::{debug, error, info, warn};
+
+use super::fleet::families;
+use super::metrics::{Counters, Fault, target_values};
+use crate::domain::{
+    Activity, ActivityStatus, FleetSnapshot, PassOutcome, PassSummary, ScopeName, Verdict,
+};
+use crate::ports::{Event, EventSink, RequestLog};
+use crate::view::{action_line, activity_line, reason_text, wait_text};
+
+/// Logs and counts what happens, and answers scrapes.
+#[derive(Debug)]
+pub struct Telemetry {
+    counters: Counters,
+    /// Targets whose series exist.
+    targets: Mutex<BTreeSet<[String; 3]>>,
+}
+
+impl Telemetry {
+    /// Counters at zero.
+    ///
+    /// # Errors
+    /// A sentence when a metric is defined wrongly, which is a fault of this program.
+    pub fn new(scopes: impl IntoIterator<Item = ScopeName>) -> Result<Self, String> {
+        let counters = Counters::new().map_err(|fault| fault.to_string())?;
+        for scope in scopes {
+            counters.create_scope(&scope);
+        }
+        Ok(Self {
+            counters,
+            targets: Mutex::default(),
+        })
+    }
+
+    /// The metrics of this moment in Prometheus' text format.
+    ///
+    /// # Errors
+    /// A sentence when a metric is defined wrongly, which is a fault of this program.
+    pub fn scrape(&self, fleet: &FleetSnapshot) -> Result<String, String> {
+        self.follow_targets(fleet);
+        self.encode(fleet).map_err(|fault| fault.to_string())
+    }
+
+    fn encode(&self, fleet: &FleetSnapshot) -> Result<String, Fault> {
+        let mut all = self.counters.registry.gather();
+        all.extend(families(fleet)?);
+        all.sort_by(|a, b| a.name().cmp(b.name()));
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&all, &mut text)?;
+        String::from_utf8(text).map_err(|e| Fault::Msg(e.to_string()))
+    }
+
+    /// Creates the series of new targets at zero, and drops those of targets that have left the config.
+    fn follow_targets(&self, fleet: &FleetSnapshot) {
+        let declared: BTreeSet<[String; 3]> = fleet
+            .scopes
+            .iter()
+            .flat_map(|(name, scope)| scope.targets.keys().map(move |id| target_values(name, id)))
+            .collect();
+        let mut held = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
+        for gone in held.difference(&declared) {
+            self.counters.drop_target(gone);
+        }
+        for new in declared.difference(&held) {
+            self.counters.create_target(new);
+        }
+        *held = declared;
+    }
+
+    fn problem(&self, scope: &ScopeName, problem: &str) {
+        self.counters
+            .events
+            .with_label_values(&[scope.as_str(), problem])
+            .inc();
+    }
+
+    fn pass_ended(&self, scope: &ScopeName, summary: &PassSummary) {
+        let outcome = summary.outcome;
+        self.counters
+            .passes
+            .with_label_values(&[scope.as_str(), outcome.label()])
+            .inc();
+        let seconds = summary.took.as_secs_f64();
+        self.counters
+            .pass_duration
+            .with_label_values(&[scope.as_str()])
+            .observe(seconds);
+        let (number, reason) = (summary.number, summary.reason.label());
+        let took_ms = u64::try_from(summary.took.as_millis()).unwrap_or(u64::MAX);
+        match outcome {
+            PassOutcome::Changed => info!(
+                %scope, pass = number, reason, duration_ms = took_ms,
+                "pass {number} of scope {scope}: {} writes done", summary.done
+            ),
+            PassOutcome::Failed => warn!(
+                %scope, pass = number, reason, duration_ms = took_ms,
+                "pass {number} of scope {scope}: {} writes done, {} failed", summary.done, summary.failed
+            ),
+            _ => debug!(
+                %scope, pass = number, reason, duration_ms = took_ms,
+                "pass {number} of scope {scope}: {}", outcome.label()
+            ),
+        }
+    }
+
+    fn scaling(&self, scope: &ScopeName, activity: &Activity) {
+        let target = &activity.target;
+        let [scope_label, endpoint, variant] = target_values(scope, target);
+        for reason in &activity.not_scaled {
+            self.counters
+                .not_scaled
+                .with_label_values(&[&scope_label, &endpoint, &variant, reason.label()])
+                .inc();
+        }
+        let line = activity_line(activity);
+        if !activity.not_scaled.is_empty() {
+            debug!(%scope, target.id = %target, "{target}: {line}");
+            return;
+        }
+        if activity.status.is_final() {
+            let labels = [
+                scope_label.as_str(),
+                &endpoint,
+                &variant,
+                activity.status.label(),
+            ];
+            self.counters.activities.with_label_values(&labels).inc();
+        }
+        match activity.status {
+            ActivityStatus::Failed | ActivityStatus::Unfulfilled => {
+                warn!(%scope, target.id = %target, "{target}: {line}");
+            }
+            _ => info!(%scope, target.id = %target, "{target}: {line}"),
+        }
+    }
+}
+
+impl EventSink for Telemetry {
+    fn emit(&self, event: &Event<'_>) {
+        match event {
+            Event::Unseen { scope, gap } => {
+                self.problem(scope, "unseen");
+                warn!(%scope, "scope {scope}: {} could not be read, so less is planned: {}", gap.part, gap.why);
+            }
+            Event::Drift {
+                scope,
+                target,
+                action,
+                was_converged,
+            } => {
+                let labels = [scope.as_str(), action.reason.label()];
+                self.counters.drift.with_label_values(&labels).inc();
+                let reason = reason_text(action);
+                if *was_converged {
+                    warn!(
+                        %scope, target.id = %target,
+                        "{target} was changed from outside: it was as declared one pass ago, and now {reason}"
+                    );
+                } else {
+                    info!(%scope, target.id = %target, "{target} differs from the config: {reason}");
+                }
+            }
+            Event::Done {
+                scope,
+                target,
+                action,
+                mends,
+            } => {
+                let labels = [scope.as_str(), action.change.label(), "ok"];
+                self.counters.actions.with_label_values(&labels).inc();
+                let verb = if *mends { "mended" } else { "written" };
+                let line = action_line(target, action);
+                info!(%scope, target.id = %target, action = action.change.label(), "{verb} {line}");
+            }
+            Event::Failed {
+                scope,
+                target,
+                action,
+                error,
+            } => {
+                let labels = [scope.as_str(), action.change.label(), error.kind.label()];
+                self.counters.actions.with_label_values(&labels).inc();
+                let line = action_line(target, action);
+                warn!(%scope, target.id = %target, action = action.change.label(), "failed {line}: {error}");
+            }
+            Event::Settled {
+                scope,
+                target,
+                verdict,
+            } => match verdict {
+                Verdict::Waiting(wait) => {
+                    info!(%scope, target.id = %target, "{target}: {}", wait_text(wait));
+                }
+                Verdict::Held => {
+                    warn!(%scope, target.id = %target, "{target}: held; `evenkeel plan` says why");
+                }
+                Verdict::Converged | Verdict::Changes => {
+                    debug!(%scope, target.id = %target, "{target}: {}", verdict.label());
+                }
+            },
+            Event::Refused { scope, violations } => {
+                self.problem(scope, "refused");
+                for violation in *violations {
+                    error!(%scope, "scope {scope}: the plan was refused: {violation}");
+                }
+            }
+            Event::PassEnded { scope, summary } => self.pass_ended(scope, summary),
+            Event::Scaling { scope, activity } => self.scaling(scope, activity),
+            Event::WatchFailed { scope, error } => {
+                self.problem(scope, "watch_failed");
+                warn!(%scope, "scope {scope}: watching: {error}");
+            }
+            Event::Reloaded { problem: None } => {
+                self.counters.reload_success.set(1);
+                info!("the config was reloaded");
+            }
+            Event::Reloaded {
+                problem: Some(problem),
+            } => {
+                self.counters.reload_success.set(0);
+                error!("the config was not reloaded, and the old one goes on:\n{problem}");
+            }
+        }
+    }
+}
+
+impl RequestLog for Telemetry {
+    fn request(&self, service: &'static str, operation: &str, outcome: &'static str) {
+        self.counters
+            .requests
+            .with_label_values(&[service, operation, outcome])
+            .inc();
+    }
+}

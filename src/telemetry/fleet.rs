@@ -1,0 +1,285 @@
+//! Gauges made from the fleet snapshot at scrape time.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use prometheus::core::Collector;
+use prometheus::proto::MetricFamily;
+use prometheus::{GaugeVec, Opts};
+
+use super::metrics::{Fault, TARGET, target_values};
+use crate::domain::{
+    Capacity, FleetSnapshot, Mode, PolicyKind, ScopeName, ScopeSnapshot, TargetId, TargetSnapshot,
+};
+
+/// The gauges of one scrape.
+struct Gauges {
+    capacity_current: GaugeVec,
+    capacity_desired: GaugeVec,
+    capacity_min: GaugeVec,
+    capacity_max: GaugeVec,
+    at_max: GaugeVec,
+    metric_value: GaugeVec,
+    metric_target: GaugeVec,
+    utilization: GaugeVec,
+    write_failures: GaugeVec,
+    targets: GaugeVec,
+    last_success: GaugeVec,
+    last_watch: GaugeVec,
+    ready: GaugeVec,
+    enforcing: GaugeVec,
+    config_loaded: GaugeVec,
+}
+
+const POLICY: [&str; 4] = [TARGET[0], TARGET[1], TARGET[2], "policy"];
+
+impl Gauges {
+    fn new() -> Result<Self, Fault> {
+        let gauge = |name: &str, help: &str, labels: &[&str]| {
+            GaugeVec::new(Opts::new(format!("evenkeel_{name}"), help), labels)
+        };
+        Ok(Self {
+            capacity_current: gauge(
+                "target_capacity_current",
+                "Capacity in service, in instances, when the last pass looked.",
+                &TARGET,
+            )?,
+            capacity_desired: gauge(
+                "target_capacity_desired",
+                "Capacity asked for, in instances, when the last pass looked.",
+                &TARGET,
+            )?,
+            capacity_min: gauge(
+                "target_capacity_min",
+                "The minimum that should hold now.",
+                &TARGET,
+            )?,
+            capacity_max: gauge(
+                "target_capacity_max",
+                "The maximum that should hold now.",
+                &TARGET,
+            )?,
+            at_max: gauge(
+                "target_at_max",
+                "Whether the capacity in service is at the maximum (1).",
+                &TARGET,
+            )?,
+            metric_value: gauge(
+                "target_metric_value",
+                "The newest complete value of the metric that a policy tracks, in its own unit. Absent without data.",
+                &POLICY,
+            )?,
+            metric_target: gauge(
+                "target_metric_target",
+                "The value that a policy holds its metric at.",
+                &POLICY,
+            )?,
+            utilization: gauge(
+                "target_utilization_ratio",
+                "The metric's value over its target: above 1 the policy wants more capacity. Absent without data.",
+                &POLICY,
+            )?,
+            write_failures: gauge(
+                "target_write_failures",
+                "How often in a row writes to the target have failed.",
+                &TARGET,
+            )?,
+            targets: gauge(
+                "targets",
+                "Declared targets by the state that the last pass found them in.",
+                &[TARGET[0], "state"],
+            )?,
+            last_success: gauge(
+                "pass_last_success_timestamp_seconds",
+                "When a pass last did all that it was there for; 0 before the first.",
+                &[TARGET[0]],
+            )?,
+            last_watch: gauge(
+                "watch_last_timestamp_seconds",
+                "When metrics, alarms and activities were last looked at; 0 before the first look.",
+                &[TARGET[0]],
+            )?,
+            ready: gauge(
+                "scope_observed",
+                "Whether the scope has been observed to the end since the start (1).",
+                &[TARGET[0]],
+            )?,
+            enforcing: gauge(
+                "enforcing",
+                "Whether this process writes (1) or only observes (0).",
+                &[],
+            )?,
+            config_loaded: gauge(
+                "config_loaded_timestamp_seconds",
+                "When the config in force was loaded.",
+                &[],
+            )?,
+        })
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let all: [&GaugeVec; 15] = [
+            &self.capacity_current,
+            &self.capacity_desired,
+            &self.capacity_min,
+            &self.capacity_max,
+            &self.at_max,
+            &self.metric_value,
+            &self.metric_target,
+            &self.utilization,
+            &self.write_failures,
+            &self.targets,
+            &self.last_success,
+            &self.last_watch,
+            &self.ready,
+            &self.enforcing,
+            &self.config_loaded,
+        ];
+        all.iter()
+            .flat_map(|gauge| gauge.collect())
+            .filter(|f| !f.get_metric().is_empty())
+            .collect()
+    }
+
+    fn set_scope(&self, name: &ScopeName, scope: &ScopeSnapshot) {
+        let label = [name.as_str()];
+        self.last_success
+            .with_label_values(&label)
+            .set(seconds(scope.last_success));
+        self.last_watch
+            .with_label_values(&label)
+            .set(seconds(scope.watch.at));
+        self.ready
+            .with_label_values(&label)
+            .set(flag(scope.observed_once));
+        let mut states: BTreeMap<&str, usize> = STATES.iter().map(|state| (*state, 0)).collect();
+        for (id, target) in &scope.targets {
+            *states.entry(target.verdict.label()).or_default() += 1;
+            self.set_target(name, id, target, scope);
+        }
+        for (state, count) in states {
+            let value = crate::num::from_usize(count);
+            self.targets
+                .with_label_values(&[name.as_str(), state])
+                .set(value);
+        }
+    }
+
+    fn set_target(
+        &self,
+        name: &ScopeName,
+        id: &TargetId,
+        target: &TargetSnapshot,
+        scope: &ScopeSnapshot,
+    ) {
+        let labels = target_values(name, id);
+        let bounds = target.effective.bounds;
+        let running = target.running.as_ref();
+        let current = running.and_then(|r| r.current);
+        let set = |gauge: &GaugeVec, value: Option<f64>| {
+            if let Some(value) = value {
+                gauge.with_label_values(&labels).set(value);
+            }
+        };
+        let units = |capacity: Option<Capacity>| capacity.map(|c| f64::from(c.get()));
+        set(&self.capacity_current, units(current));
+        set(
+            &self.capacity_desired,
+            units(running.and_then(|r| r.desired)),
+        );
+        set(&self.capacity_min, units(Some(bounds.min())));
+        set(&self.capacity_max, units(Some(bounds.max())));
+        set(&self.at_max, current.map(|c| flag(c >= bounds.max())));
+        let failures = target.failure.as_ref().map_or(0, |failure| failure.times);
+        set(&self.write_failures, Some(f64::from(failures)));
+        for policy in &target.policies {
+            let PolicyKind::TargetTracking(tracking) = &policy.kind;
+            let [scope_label, endpoint, variant] = &labels;
+            let labels = [
+                scope_label.as_str(),
+                endpoint,
+                variant,
+                policy.name.as_str(),
+            ];
+            let wanted = tracking.target.get();
+            self.metric_target.with_label_values(&labels).set(wanted);
+            if let Some(point) = scope.watch.values.get(&(id.clone(), policy.name.clone())) {
+                self.metric_value
+                    .with_label_values(&labels)
+                    .set(point.value);
+                self.utilization
+                    .with_label_values(&labels)
+                    .set(point.value / wanted);
+            }
+        }
+    }
+}
+
+/// Values of the label `state`: every verdict, so that a state that empties reads 0.
+const STATES: [&str; 8] = [
+    "converged",
+    "changes",
+    "held",
+    "endpoint_missing",
+    "endpoint_busy",
+    "variant_missing",
+    "unseen",
+    "unsupported",
+];
+
+fn flag(on: bool) -> f64 {
+    if on { 1.0 } else { 0.0 }
+}
+
+fn seconds(time: Option<DateTime<Utc>>) -> f64 {
+    time.map_or(0.0, |t| crate::num::from_i64(t.timestamp_millis()) / 1000.0)
+}
+
+/// The families of a snapshot.
+pub(super) fn families(fleet: &FleetSnapshot) -> Result<Vec<MetricFamily>, Fault> {
+    let gauges = Gauges::new()?;
+    gauges
+        .enforcing
+        .with_label_values::<&str>(&[])
+        .set(flag(fleet.mode == Mode::Enforce));
+    gauges
+        .config_loaded
+        .with_label_values::<&str>(&[])
+        .set(seconds(Some(fleet.config.loaded)));
+    for (name, scope) in &fleet.scopes {
+        gauges.set_scope(name, scope);
+    }
+    Ok(gauges.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{EndpointStatus, Gap, Part, Verdict, Wait};
+
+    #[test]
+    fn every_verdict_is_a_known_state() {
+        let endpoint = || "chat".parse().unwrap();
+        let gap = Gap {
+            part: Part::Targets,
+            why: String::new(),
+        };
+        let variant = "v".parse().unwrap();
+        for verdict in [
+            Verdict::Converged,
+            Verdict::Changes,
+            Verdict::Held,
+            Verdict::Waiting(Wait::EndpointMissing(endpoint())),
+            Verdict::Waiting(Wait::EndpointBusy(endpoint(), EndpointStatus::Updating)),
+            Verdict::Waiting(Wait::VariantMissing {
+                endpoint: endpoint(),
+                variant,
+                known: vec![],
+            }),
+            Verdict::Waiting(Wait::Unseen(gap)),
+            Verdict::Waiting(Wait::Unsupported),
+        ] {
+            assert!(STATES.contains(&verdict.label()), "{verdict:?}");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Counters that live as long as the process. The help texts are the documentation.
+
+use prometheus::{
+    HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
+
+use crate::domain::{ActionReason, ActivityStatus, NotScaled, PassOutcome, ScopeName, TargetId};
+
+/// A metric that could not be made: a fault of this program, found by every test that scrapes.
+pub(super) type Fault = prometheus::Error;
+
+/// Counters, on a registry of their own.
+#[derive(Debug)]
+pub(super) struct Counters {
+    pub(super) registry: Registry,
+    pub(super) activities: IntCounterVec,
+    pub(super) not_scaled: IntCounterVec,
+    pub(super) drift: IntCounterVec,
+    pub(super) actions: IntCounterVec,
+    pub(super) passes: IntCounterVec,
+    pub(super) pass_duration: HistogramVec,
+    pub(super) requests: IntCounterVec,
+    pub(super) reload_success: IntGauge,
+    pub(super) events: IntCounterVec,
+}
+
+/// Labels of a target: scope, endpoint, variant.
+pub(super) const TARGET: [&str; 3] = ["scope", "endpoint", "variant"];
+
+/// The label values of a target; what an id does not have is empty.
+pub(super) fn target_values(scope: &ScopeName, target: &TargetId) -> [String; 3] {
+    let text = |name: Option<String>| name.unwrap_or_default();
+    [
+        scope.to_string(),
+        text(target.endpoint().map(ToString::to_string)),
+        text(target.variant().map(ToString::to_string)),
+    ]
+}
+
+impl Counters {
+    pub(super) fn new() -> Result<Self, Fault> {
+        let registry = Registry::new();
+        let counter = |name: &str, help: &str, labels: &[&str]| -> Result<IntCounterVec, Fault> {
+            let vec = IntCounterVec::new(Opts::new(format!("evenkeel_{name}"), help), labels)?;
+            registry.register(Box::new(vec.clone()))?;
+            Ok(vec)
+        };
+        let [scope, endpoint, variant] = TARGET;
+        let activities = counter(
+            "scaling_activities_total",
+            "Scaling activities of AWS that reached a final status, by status. Those that tell why nothing was \
+             scaled are in evenkeel_scaling_not_scaled_total.",
+            &[scope, endpoint, variant, "status"],
+        )?;
+        let not_scaled = counter(
+            "scaling_not_scaled_total",
+            "Decisions of AWS not to scale, by reason. The same reason twice in a row is recorded once by AWS.",
+            &[scope, endpoint, variant, "reason"],
+        )?;
+        let drift = counter(
+            "drift_total",
+            "Differences found between the config and AWS, each counted once however long it lasts, by kind.",
+            &[scope, "kind"],
+        )?;
+        let actions = counter(
+            "actions_total",
+            "Writes to AWS, by action and outcome: ok or the kind of error.",
+            &[scope, "action", "outcome"],
+        )?;
+        let passes = counter(
+            "passes_total",
+            "Reconcile passes, by outcome.",
+            &[scope, "outcome"],
+        )?;
+        let requests = counter(
+            "aws_requests_total",
+            "Requests sent to AWS, retries included, by outcome: ok or the kind of error.",
+            &["service", "operation", "outcome"],
+        )?;
+        let events = counter(
+            "problems_total",
+            "Things that went wrong: a list that could not be read, a plan that was refused, a failed look of the \
+             watcher, a refused reload.",
+            &[scope, "problem"],
+        )?;
+        let duration = HistogramOpts::new(
+            "evenkeel_pass_duration_seconds",
+            "How long reconcile passes took.",
+        )
+        .buckets(vec![0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0]);
+        let pass_duration = HistogramVec::new(duration, &[scope])?;
+        registry.register(Box::new(pass_duration.clone()))?;
+        let reload_success = IntGauge::new(
+            "evenkeel_config_reload_success",
+            "Whether the last reload of the config was accepted (1); 0 means that an older config is in force.",
+        )?;
+        reload_success.set(1);
+        registry.register(Box::new(reload_success.clone()))?;
+        let build = Opts::new(
+            "evenkeel_build_info",
+            "What this process was built from; always 1.",
+        );
+        let build = IntGaugeVec::new(build, &["version"])?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        registry.register(Box::new(build))?;
+        Ok(Self {
+            registry,
+            activities,
+            not_scaled,
+            drift,
+            actions,
+            passes,
+            pass_duration,
+            requests,
+            reload_success,
+            events,
+        })
+    }
+
+    /// Makes the series of a scope exist from the start, so that a first failure is an increase.
+    pub(super) fn create_scope(&self, scope: &ScopeName) {
+        for kind in ActionReason::LABELS {
+            self.drift.with_label_values(&[scope.as_str(), kind]);
+        }
+        for outcome in PassOutcome::ALL {
+            self.passes
+                .with_label_values(&[scope.as_str(), outcome.label()]);
+        }
+        for action in ["register_target", "put_policy"] {
+            self.actions
+                .with_label_values(&[scope.as_str(), action, "ok"]);
+        }
+        for problem in PROBLEMS {
+            self.events.with_label_values(&[scope.as_str(), problem]);
+        }
+        self.pass_duration.with_label_values(&[scope.as_str()]);
+    }
+
+    /// The same for a target.
+    pub(super) fn create_target(&self, [scope, endpoint, variant]: &[String; 3]) {
+        for status in ActivityStatus::ALL
+            .into_iter()
+            .filter(|status| status.is_final())
+        {
+            self.activities
+                .with_label_values(&[scope, endpoint, variant, status.label()]);
+        }
+        for reason in NotScaled::LABELS {
+            self.not_scaled
+                .with_label_values(&[scope, endpoint, variant, reason]);
+        }
+    }
+
+    /// Takes the series of a target away.
+    pub(super) fn drop_target(&self, [scope, endpoint, variant]: &[String; 3]) {
+        for status in ActivityStatus::ALL
+            .into_iter()
+            .filter(|status| status.is_final())
+        {
+            // A series that is not there need not go.
+            self.activities
+                .remove_label_values(&[scope, endpoint, variant, status.label()])
+                .unwrap_or_default();
+        }
+        for reason in NotScaled::LABELS {
+            self.not_scaled
+                .remove_label_values(&[scope, endpoint, variant, reason])
+                .unwrap_or_default();
+        }
+    }
+}
+
+/// Values of the label `problem`.
+pub(super) const PROBLEMS: [&str; 3] = ["unseen", "refused", "watch_failed"];

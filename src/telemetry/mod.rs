@@ -1,0 +1,13 @@
+//! Logs and metrics.
+//!
+//! [`Telemetry`] listens to the runtime's events: each is logged and counted in one place. Gauges are not kept but
+//! made from the fleet snapshot when someone scrapes, so a target that leaves the config leaves the metrics with it,
+//! and a scrape never waits for AWS.
+
+mod events;
+mod fleet;
+mod logs;
+mod metrics;
+
+pub use events::Telemetry;
+pub use logs::{LogFormat, init_logs};

@@ -1,0 +1,66 @@
+//! Words: plans, snapshots and activities as people and programs read them.
+//!
+//! Pure functions from domain facts to text and JSON. The command line, the page and the log lines all come here,
+//! so that one thing is said in one way.
+
+mod plan;
+mod status;
+mod words;
+
+pub use plan::{plan_json, plan_text};
+pub use status::{status_json, status_text};
+pub use words::{
+    action_line, activity_line, effect_text, not_scaled_text, note_text, reason_text, wait_text,
+};
+
+/// Whether text may carry colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paint {
+    /// ANSI colours, for terminals.
+    Colour,
+    /// Plain text.
+    Plain,
+}
+
+/// A colour for one meaning.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Tone {
+    Good,
+    Change,
+    Bad,
+    Dim,
+    Strong,
+}
+
+impl Paint {
+    pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
+        let code = match tone {
+            Tone::Good => "32",
+            Tone::Change => "33",
+            Tone::Bad => "31",
+            Tone::Dim => "2",
+            Tone::Strong => "1",
+        };
+        match self {
+            Self::Colour => format!("\x1b[{code}m{text}\x1b[0m"),
+            Self::Plain => text.to_owned(),
+        }
+    }
+}
+
+/// Text made of lines.
+#[derive(Debug, Default)]
+pub(crate) struct Lines(String);
+
+impl Lines {
+    /// Adds a line.
+    pub(crate) fn push(&mut self, line: impl AsRef<str>) {
+        self.0.push_str(line.as_ref());
+        self.0.push('\n');
+    }
+
+    /// All lines, each with its end.
+    pub(crate) fn finish(self) -> String {
+        self.0
+    }
+}

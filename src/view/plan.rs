@@ -1,0 +1,151 @@
+//! A plan as a readable diff, and as JSON.
+
+use serde_json::{Value, json};
+
+use super::words::{action_line, change_text, effect_text, note_text, reason_text, wait_text};
+use super::{Lines, Paint, Tone};
+use crate::domain::{Change, Plan, TargetPlan, Verdict};
+
+/// The plans of all scopes as text: every target with what would change and why, or why nothing would.
+#[must_use]
+pub fn plan_text(plans: &[Plan], paint: Paint) -> String {
+    let mut lines = Lines::default();
+    let several = plans.len() > 1;
+    for plan in plans {
+        if several {
+            lines.push(paint.paint(Tone::Strong, &format!("scope {}", plan.scope)));
+        }
+        for entry in &plan.targets {
+            target_lines(entry, paint, &mut lines);
+        }
+    }
+    lines.push(summary(plans));
+    lines.finish()
+}
+
+fn target_lines(entry: &TargetPlan, paint: Paint, lines: &mut Lines) {
+    let (mark, headline) = match &entry.verdict {
+        Verdict::Converged => {
+            let bounds = entry.effective.bounds;
+            (
+                paint.paint(Tone::Good, "="),
+                format!("as declared, bounds {bounds}"),
+            )
+        }
+        Verdict::Changes => {
+            let n = entry.actions.len();
+            let changes = if n == 1 {
+                "1 change".to_owned()
+            } else {
+                format!("{n} changes")
+            };
+            (paint.paint(Tone::Change, "~"), changes)
+        }
+        Verdict::Waiting(wait) => (paint.paint(Tone::Dim, "."), wait_text(wait)),
+        Verdict::Held => (paint.paint(Tone::Bad, "!"), "held".to_owned()),
+    };
+    lines.push(format!("{mark} {}: {headline}", entry.id));
+    for action in &entry.actions {
+        let sign = match &action.change {
+            Change::Register { previous: None, .. } | Change::PutPolicy { previous: None, .. } => {
+                "+"
+            }
+            Change::Register { .. } | Change::PutPolicy { .. } => "~",
+        };
+        lines.push(format!(
+            "    {} {}",
+            paint.paint(Tone::Change, sign),
+            change_text(action)
+        ));
+        lines.push(format!("        because {}", reason_text(action)));
+        for effect in &action.effects {
+            lines.push(format!("        note: {}", effect_text(effect)));
+        }
+    }
+    for note in &entry.notes {
+        let mark = if note.holds() {
+            paint.paint(Tone::Bad, "!")
+        } else {
+            "-".to_owned()
+        };
+        lines.push(format!("    {mark} {}", note_text(note)));
+    }
+}
+
+fn summary(plans: &[Plan]) -> String {
+    let entries = || plans.iter().flat_map(|plan| &plan.targets);
+    let count = |wanted: fn(&Verdict) -> bool| entries().filter(|t| wanted(&t.verdict)).count();
+    let actions: usize = entries().map(|t| t.actions.len()).sum();
+    let converged = count(|v| *v == Verdict::Converged);
+    let waiting = count(|v| matches!(v, Verdict::Waiting(_)));
+    let held = count(|v| *v == Verdict::Held);
+    let changes = match actions {
+        0 => "No changes".to_owned(),
+        1 => "1 change".to_owned(),
+        n => format!("{n} changes"),
+    };
+    let mut parts = vec![format!(
+        "{converged} of {} targets as declared",
+        entries().count()
+    )];
+    if waiting > 0 {
+        parts.push(format!("{waiting} waiting"));
+    }
+    if held > 0 {
+        parts.push(format!("{held} held"));
+    }
+    format!("{changes}: {}.", parts.join(", "))
+}
+
+/// The plans of all scopes as JSON.
+#[must_use]
+pub fn plan_json(plans: &[Plan]) -> Value {
+    let changes: usize = plans.iter().map(|plan| plan.actions().count()).sum();
+    json!({
+        "changes": changes,
+        "scopes": plans.iter().map(scope_json).collect::<Vec<_>>(),
+    })
+}
+
+fn scope_json(plan: &Plan) -> Value {
+    json!({
+        "scope": plan.scope.as_str(),
+        "at": plan.at.to_rfc3339(),
+        "targets": plan.targets.iter().map(target_json).collect::<Vec<_>>(),
+    })
+}
+
+fn target_json(entry: &TargetPlan) -> Value {
+    let why = match &entry.verdict {
+        Verdict::Waiting(wait) => Some(wait_text(wait)),
+        Verdict::Converged | Verdict::Changes | Verdict::Held => None,
+    };
+    let actions: Vec<Value> = entry
+        .actions
+        .iter()
+        .map(|action| {
+            json!({
+                "action": action.change.label(),
+                "what": change_text(action),
+                "kind": action.reason.label(),
+                "because": reason_text(action),
+                "effects": action.effects.iter().map(effect_text).collect::<Vec<_>>(),
+                "line": action_line(&entry.id, action),
+            })
+        })
+        .collect();
+    json!({
+        "target": entry.id.resource_id(),
+        "dimension": entry.id.dimension().aws_name(),
+        "verdict": entry.verdict.label(),
+        "why": why,
+        "bounds": {
+            "min": entry.effective.bounds.min().get(),
+            "max": entry.effective.bounds.max().get(),
+            "min_source": entry.effective.min_source.label(),
+            "max_source": entry.effective.max_source.label(),
+        },
+        "actions": actions,
+        "notes": entry.notes.iter().map(note_text).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,299 @@
+//! The fleet at a glance, as text and as JSON.
+
+use serde_json::{Map, Value, json};
+
+use super::words::{activity_line, note_text, wait_text};
+use super::{Lines, Paint, Tone};
+use crate::domain::{
+    AlarmState, FleetSnapshot, ObservedAlarm, PolicyKind, ScopeSnapshot, TargetId, TargetSnapshot,
+    Verdict,
+};
+
+/// The fleet as a few lines per target.
+#[must_use]
+pub fn status_text(fleet: &FleetSnapshot, paint: Paint) -> String {
+    let mut lines = Lines::default();
+    for (name, scope) in &fleet.scopes {
+        let passed = scope.last_pass.as_ref().map_or_else(
+            || "no pass yet".to_owned(),
+            |pass| {
+                format!(
+                    "pass {} {} at {}",
+                    pass.number,
+                    pass.outcome.label(),
+                    pass.at.format(TIME)
+                )
+            },
+        );
+        lines.push(paint.paint(Tone::Strong, &format!("scope {name}: {passed}")));
+        let problems = scope.last_pass.iter().flat_map(|pass| &pass.problems);
+        for problem in problems.chain(&scope.watch.problems) {
+            lines.push(format!("  {} {problem}", paint.paint(Tone::Bad, "!")));
+        }
+        for (id, target) in &scope.targets {
+            target_lines(id, target, scope, paint, &mut lines);
+        }
+        if !scope.unmanaged.is_empty() {
+            let names: Vec<String> = scope.unmanaged.iter().map(ToString::to_string).collect();
+            lines.push(format!(
+                "  registered, and not in the config: {}",
+                names.join(", ")
+            ));
+        }
+    }
+    lines.finish()
+}
+
+const TIME: &str = "%Y-%m-%d %H:%M:%S UTC";
+
+fn target_lines(
+    id: &TargetId,
+    target: &TargetSnapshot,
+    scope: &ScopeSnapshot,
+    paint: Paint,
+    lines: &mut Lines,
+) {
+    lines.push(format!("  {}", paint.paint(Tone::Strong, &id.to_string())));
+    let mut line = |what: &str, value: String| lines.push(format!("    {what:<10}{value}"));
+    line("capacity", capacity_text(target, paint));
+    line("bounds", bounds_text(target));
+    line("state", verdict_text(target, paint));
+    for policy in &target.policies {
+        let PolicyKind::TargetTracking(tracking) = &policy.kind;
+        let value = scope.watch.values.get(&(id.clone(), policy.name.clone()));
+        let value = value.map_or_else(|| "no data".to_owned(), |point| short(point.value));
+        let alarms: Vec<String> = alarms_of(target, scope, &policy.name)
+            .into_iter()
+            .map(|(side, alarm)| format!("{side} {}", alarm_text(side, alarm, paint)))
+            .collect();
+        let alarms = if alarms.is_empty() {
+            "no alarms".to_owned()
+        } else {
+            alarms.join(", ")
+        };
+        line(
+            "policy",
+            format!(
+                "{}: {value} of {} {}; {alarms}",
+                policy.name,
+                short(tracking.target.get()),
+                tracking.metric
+            ),
+        );
+    }
+    if let Some(activity) = scope.watch.activities.get(id) {
+        line(
+            "activity",
+            format!(
+                "{}: {}",
+                activity.started.format(TIME),
+                activity_line(activity)
+            ),
+        );
+    }
+    if let Some(refusal) = scope.watch.refusals.get(id) {
+        line(
+            "refusal",
+            format!(
+                "{}: {}",
+                refusal.started.format(TIME),
+                activity_line(refusal)
+            ),
+        );
+    }
+    for note in &target.notes {
+        line("note", note_text(note));
+    }
+    if let Some(failure) = &target.failure {
+        let times = if failure.times == 1 {
+            "once".to_owned()
+        } else {
+            format!("{} times", failure.times)
+        };
+        let next = failure.retry_at.format(TIME);
+        line(
+            "failing",
+            paint.paint(
+                Tone::Bad,
+                &format!("{times}, next try {next}: {}", failure.error),
+            ),
+        );
+    }
+}
+
+/// A number without digits that nobody reads.
+fn short(x: f64) -> String {
+    if x.fract().abs() < 1e-9 {
+        format!("{x:.0}")
+    } else {
+        format!("{x:.1}")
+    }
+}
+
+fn capacity_text(target: &TargetSnapshot, paint: Paint) -> String {
+    let Some(running) = &target.running else {
+        return paint.paint(Tone::Dim, "unknown");
+    };
+    let number = |c: Option<crate::domain::Capacity>| c.map_or("?".to_owned(), |c| c.to_string());
+    let (current, desired) = (number(running.current), number(running.desired));
+    let mut text = if current == desired {
+        current
+    } else {
+        format!("{current} -> {desired}")
+    };
+    if running.current == Some(target.effective.bounds.max()) {
+        text.push_str(&paint.paint(Tone::Change, " (at max)"));
+    }
+    match &target.endpoint {
+        Some(status) => format!("{text}, endpoint {status}"),
+        None => text,
+    }
+}
+
+fn bounds_text(target: &TargetSnapshot) -> String {
+    let due = target.effective;
+    let source = if due.min_source == due.max_source {
+        format!("from {}", due.min_source.label())
+    } else {
+        format!(
+            "min from {}, max from {}",
+            due.min_source.label(),
+            due.max_source.label()
+        )
+    };
+    match target.registered {
+        None => format!("{} ({source}); not registered", due.bounds),
+        Some((min, max)) if (min, max) == (due.bounds.min(), due.bounds.max()) => {
+            format!("{} ({source})", due.bounds)
+        }
+        Some((min, max)) => format!("{} ({source}); AWS holds {min}..{max}", due.bounds),
+    }
+}
+
+fn verdict_text(target: &TargetSnapshot, paint: Paint) -> String {
+    match &target.verdict {
+        Verdict::Converged => paint.paint(Tone::Good, "as declared"),
+        Verdict::Changes => paint.paint(Tone::Change, "differs from the config"),
+        Verdict::Waiting(wait) => wait_text(wait),
+        Verdict::Held => paint.paint(Tone::Bad, "held"),
+    }
+}
+
+/// The alarms of a policy that were seen, with their side.
+fn alarms_of<'a>(
+    target: &TargetSnapshot,
+    scope: &'a ScopeSnapshot,
+    policy: &crate::domain::PolicyName,
+) -> Vec<(&'static str, &'a ObservedAlarm)> {
+    let names = target
+        .alarms
+        .get(policy)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    names
+        .iter()
+        .filter_map(|name| {
+            let side = if name.contains("-AlarmHigh-") {
+                "high"
+            } else {
+                "low"
+            };
+            Some((side, scope.watch.alarms.get(name)?))
+        })
+        .collect()
+}
+
+/// A low alarm in ALARM is the idle state of target tracking, and nothing to look at.
+fn alarm_text(side: &str, alarm: &ObservedAlarm, paint: Paint) -> String {
+    let tone = match alarm.state {
+        AlarmState::Ok => Tone::Good,
+        AlarmState::Alarm if side == "high" => Tone::Change,
+        AlarmState::Alarm => Tone::Dim,
+        AlarmState::InsufficientData => Tone::Dim,
+    };
+    let text = paint.paint(tone, alarm.state.label());
+    if alarm.actions_enabled {
+        text
+    } else {
+        format!("{text} (actions off)")
+    }
+}
+
+/// The fleet as JSON.
+#[must_use]
+pub fn status_json(fleet: &FleetSnapshot) -> Value {
+    let scopes: Map<String, Value> = fleet
+        .scopes
+        .iter()
+        .map(|(name, scope)| (name.to_string(), scope_json(scope)))
+        .collect();
+    json!({
+        "mode": fleet.mode.label(),
+        "config": { "loaded": fleet.config.loaded.to_rfc3339(), "problem": fleet.config.problem },
+        "scopes": scopes,
+    })
+}
+
+fn scope_json(scope: &ScopeSnapshot) -> Value {
+    let pass = scope.last_pass.as_ref().map(|pass| {
+        json!({
+            "number": pass.number,
+            "reason": pass.reason.label(),
+            "at": pass.at.to_rfc3339(),
+            "outcome": pass.outcome.label(),
+            "done": pass.done,
+            "failed": pass.failed,
+            "problems": pass.problems,
+        })
+    });
+    json!({
+        "pass": pass,
+        "targets": scope.targets.iter().map(|(id, t)| target_json(id, t, scope)).collect::<Vec<_>>(),
+        "unmanaged": scope.unmanaged.iter().map(TargetId::resource_id).collect::<Vec<_>>(),
+        "problems": scope.watch.problems,
+    })
+}
+
+fn target_json(id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) -> Value {
+    let policies: Vec<Value> = target
+        .policies
+        .iter()
+        .map(|policy| {
+            let PolicyKind::TargetTracking(tracking) = &policy.kind;
+            let value = scope.watch.values.get(&(id.clone(), policy.name.clone()));
+            let alarms: Map<String, Value> = alarms_of(target, scope, &policy.name)
+                .into_iter()
+                .map(|(side, alarm)| (side.to_owned(), json!(alarm.state.label())))
+                .collect();
+            json!({
+                "name": policy.name.as_str(),
+                "metric": tracking.metric.to_string(),
+                "target": tracking.target.get(),
+                "value": value.map(|point| point.value),
+                "alarms": alarms,
+            })
+        })
+        .collect();
+    let capacity = |c: Option<crate::domain::Capacity>| c.map(crate::domain::Capacity::get);
+    json!({
+        "target": id.resource_id(),
+        "endpoint_status": target.endpoint.as_ref().map(ToString::to_string),
+        "capacity": {
+            "current": capacity(target.running.as_ref().and_then(|r| r.current)),
+            "desired": capacity(target.running.as_ref().and_then(|r| r.desired)),
+        },
+        "bounds": {
+            "min": target.effective.bounds.min().get(),
+            "max": target.effective.bounds.max().get(),
+            "min_source": target.effective.min_source.label(),
+            "max_source": target.effective.max_source.label(),
+            "registered": target.registered.map(|(min, max)| [min.get(), max.get()]),
+        },
+        "verdict": target.verdict.label(),
+        "policies": policies,
+        "last_activity": scope.watch.activities.get(id).map(activity_line),
+        "last_refusal": scope.watch.refusals.get(id).map(activity_line),
+        "notes": target.notes.iter().map(note_text).collect::<Vec<_>>(),
+        "failing": target.failure.as_ref().map(|f| f.error.clone()),
+    })
+}

@@ -1,0 +1,246 @@
+//! The status page: one table per scope, no script, refreshed by the browser.
+
+use crate::domain::{
+    AlarmState, Capacity, EndpointStatus, FleetSnapshot, PolicyKind, ScopeSnapshot, TargetId,
+    TargetSnapshot, Verdict,
+};
+use crate::view::{activity_line, note_text, wait_text};
+
+const HEAD: &str = "<!doctype html>
+<html lang=\"en\">
+<head>
+<meta charset=\"utf-8\">
+<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
+<meta http-equiv=\"refresh\" content=\"5\">
+<title>evenkeel</title>
+<style>
+:root { color-scheme: light dark; }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 1.5rem; max-width: 90rem; }
+h1 { font-size: 1.3rem; margin: 0 0 .3rem; }
+h2 { font-size: 1.05rem; margin: 1.4rem 0 .4rem; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; vertical-align: top; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid #8885; }
+th { font-weight: 600; }
+td.n { font-variant-numeric: tabular-nums; white-space: nowrap; }
+.good { color: #1a7f37; } .warn { color: #9a6700; } .bad { color: #cf222e; } .dim { opacity: .65; }
+@media (prefers-color-scheme: dark) { .good { color: #4ac26b; } .warn { color: #d4a72c; } .bad { color: #ff7b72; } }
+</style>
+</head>
+<body>
+";
+
+/// The page for a snapshot.
+pub(super) fn render(fleet: &FleetSnapshot) -> String {
+    let mut html = String::from(HEAD);
+    html.push_str("<h1>evenkeel</h1>\n<p>");
+    html.push_str(&escape(&format!(
+        "{} mode, up since {}, config loaded {}. ",
+        fleet.mode.label(),
+        fleet.started.format(TIME),
+        fleet.config.loaded.format(TIME),
+    )));
+    html.push_str(
+        "<a href=\"/metrics\">metrics</a> <a href=\"/api/v1/status\">status as JSON</a></p>\n",
+    );
+    if let Some(problem) = &fleet.config.problem {
+        let text = format!("The config file was refused, and an older one is in force:\n{problem}");
+        html.push_str(&format_pre("bad", &text));
+    }
+    for (name, scope) in &fleet.scopes {
+        render_scope(&mut html, name.as_str(), scope);
+    }
+    html.push_str("</body>\n</html>\n");
+    html
+}
+
+const TIME: &str = "%Y-%m-%d %H:%M:%S UTC";
+
+fn format_pre(class: &str, text: &str) -> String {
+    format!("<pre class=\"{class}\">{}</pre>\n", escape(text))
+}
+
+fn render_scope(html: &mut String, name: &str, scope: &ScopeSnapshot) {
+    let pass = scope.last_pass.as_ref().map_or_else(
+        || "no pass yet".to_owned(),
+        |pass| {
+            format!(
+                "pass {} at {}: {}",
+                pass.number,
+                pass.at.format(TIME),
+                pass.outcome.label()
+            )
+        },
+    );
+    html.push_str(&format_heading(name, &pass));
+    let problems: Vec<&str> = scope
+        .last_pass
+        .iter()
+        .flat_map(|pass| &pass.problems)
+        .chain(&scope.watch.problems)
+        .map(String::as_str)
+        .collect();
+    if !problems.is_empty() {
+        html.push_str(&format_pre("bad", &problems.join("\n")));
+    }
+    html.push_str(
+        "<table>\n<tr><th>target</th><th>capacity</th><th>bounds</th><th>policy</th><th>alarms</th>\
+         <th>state</th><th>last activity</th></tr>\n",
+    );
+    for (id, target) in &scope.targets {
+        html.push_str(&row(id, target, scope));
+    }
+    html.push_str("</table>\n");
+    if !scope.unmanaged.is_empty() {
+        let names: Vec<String> = scope.unmanaged.iter().map(ToString::to_string).collect();
+        let text = format!("Registered, and not in the config: {}", names.join(", "));
+        html.push_str(&format_pre("dim", &text));
+    }
+}
+
+fn format_heading(name: &str, pass: &str) -> String {
+    format!(
+        "<h2>{} <span class=\"dim\">{}</span></h2>\n",
+        escape(name),
+        escape(pass)
+    )
+}
+
+fn row(id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) -> String {
+    let cells = [
+        cell("", &escape(&id.to_string())),
+        cell("n", &capacity(target)),
+        cell("n", &bounds(target)),
+        cell("n", &policies(id, target, scope)),
+        cell("n", &alarms(target, scope)),
+        cell("", &state(target)),
+        cell("", &activities(id, scope)),
+    ];
+    format!("<tr>{}</tr>\n", cells.concat())
+}
+
+fn cell(class: &str, html: &str) -> String {
+    if class.is_empty() {
+        format!("<td>{html}</td>")
+    } else {
+        format!("<td class=\"{class}\">{html}</td>")
+    }
+}
+
+fn span(class: &str, text: &str) -> String {
+    format!("<span class=\"{class}\">{}</span>", escape(text))
+}
+
+fn capacity(target: &TargetSnapshot) -> String {
+    let Some(running) = &target.running else {
+        return span("dim", "unknown");
+    };
+    let number = |c: Option<Capacity>| c.map_or("?".to_owned(), |c| c.to_string());
+    let (current, desired) = (number(running.current), number(running.desired));
+    let text = if current == desired {
+        current
+    } else {
+        format!("{current} → {desired}")
+    };
+    if running.current == Some(target.effective.bounds.max()) {
+        span("warn", &format!("{text} at max"))
+    } else {
+        escape(&text)
+    }
+}
+
+fn bounds(target: &TargetSnapshot) -> String {
+    let due = target.effective.bounds;
+    match target.registered {
+        Some((min, max)) if (min, max) == (due.min(), due.max()) => escape(&due.to_string()),
+        Some((min, max)) => span("warn", &format!("{due}, AWS holds {min}..{max}")),
+        None => span("dim", &format!("{due}, not registered")),
+    }
+}
+
+fn policies(id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) -> String {
+    let lines: Vec<String> = target
+        .policies
+        .iter()
+        .map(|policy| {
+            let PolicyKind::TargetTracking(tracking) = &policy.kind;
+            let value = scope.watch.values.get(&(id.clone(), policy.name.clone()));
+            let value = value.map_or("no data".to_owned(), |point| format!("{:.1}", point.value));
+            escape(&format!(
+                "{value} of {} {}",
+                tracking.target, tracking.metric
+            ))
+        })
+        .collect();
+    lines.join("<br>")
+}
+
+fn alarms(target: &TargetSnapshot, scope: &ScopeSnapshot) -> String {
+    let lines: Vec<String> = target
+        .alarms
+        .values()
+        .flatten()
+        .filter_map(|name| {
+            let side = if name.contains("-AlarmHigh-") {
+                "high"
+            } else {
+                "low"
+            };
+            let alarm = scope.watch.alarms.get(name)?;
+            let class = match alarm.state {
+                AlarmState::Ok => "good",
+                AlarmState::Alarm if side == "high" => "warn",
+                // The idle state of target tracking.
+                AlarmState::Alarm => "dim",
+                AlarmState::InsufficientData => "dim",
+            };
+            Some(span(class, &format!("{side} {}", alarm.state.label())))
+        })
+        .collect();
+    lines.join("<br>")
+}
+
+fn state(target: &TargetSnapshot) -> String {
+    let mut lines = vec![match &target.verdict {
+        Verdict::Converged => span("good", "as declared"),
+        Verdict::Changes => span("warn", "differs from the config"),
+        Verdict::Waiting(wait) => escape(&wait_text(wait)),
+        Verdict::Held => span("bad", "held"),
+    }];
+    if let Some(status) = target
+        .endpoint
+        .as_ref()
+        .filter(|s| **s != EndpointStatus::InService)
+    {
+        lines.push(span("dim", &format!("endpoint {status}")));
+    }
+    lines.extend(target.notes.iter().map(|note| escape(&note_text(note))));
+    if let Some(failure) = &target.failure {
+        lines.push(span("bad", &failure.error));
+    }
+    lines.join("<br>")
+}
+
+fn activities(id: &TargetId, scope: &ScopeSnapshot) -> String {
+    let last = [scope.watch.activities.get(id), scope.watch.refusals.get(id)];
+    let lines: Vec<String> = last
+        .into_iter()
+        .flatten()
+        .map(|a| {
+            escape(&format!(
+                "{} {}",
+                a.started.format("%H:%M:%S"),
+                activity_line(a)
+            ))
+        })
+        .collect();
+    lines.join("<br>")
+}
+
+/// Text for use between tags and in attributes.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
+}
