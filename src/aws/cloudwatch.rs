@@ -7,9 +7,9 @@ use aws_sdk_cloudwatch::types::{
 };
 use chrono::{DateTime, Utc};
 
-use super::MAX_PAGES;
 use super::convert;
-use super::error::{classify, endless, unreadable};
+use super::error::{classify, unreadable};
+use super::pages::turn;
 use crate::domain::{AlarmState, Datapoint, ObservedAlarm};
 use crate::ports::{ApiError, Listing, MetricQuery, MetricSource};
 
@@ -72,29 +72,20 @@ fn id(index: usize) -> String {
 impl MetricSource for CloudWatch {
     async fn alarms(&self, prefix: &str) -> Listing<ObservedAlarm> {
         const OPERATION: &str = "DescribeAlarms";
-        let mut items = Vec::new();
-        let request = self
-            .client
-            .describe_alarms()
-            .alarm_name_prefix(prefix)
-            .max_records(PAGE);
-        let mut pages = request.into_paginator().send();
-        for _ in 0..MAX_PAGES {
-            match pages.next().await {
-                None => return Listing::complete(items),
-                Some(Ok(page)) => items.extend(page.metric_alarms().iter().filter_map(alarm)),
-                Some(Err(error)) => {
-                    return Listing {
-                        items,
-                        gap: Some(classify(OPERATION, &error)),
-                    };
-                }
-            }
-        }
-        Listing {
-            items,
-            gap: Some(endless(OPERATION)),
-        }
+        turn(OPERATION, |token| async {
+            let page = self
+                .client
+                .describe_alarms()
+                .set_alarm_name_prefix((!prefix.is_empty()).then(|| prefix.to_owned()))
+                .max_records(PAGE)
+                .set_next_token(token)
+                .send()
+                .await
+                .map_err(|error| classify(OPERATION, &error))?;
+            let items = page.metric_alarms().iter().filter_map(alarm);
+            Ok((items.collect(), page.next_token))
+        })
+        .await
     }
 
     async fn datapoints(
@@ -108,40 +99,47 @@ impl MetricSource for CloudWatch {
         if queries.is_empty() {
             return Ok(found);
         }
-        let asked = queries
+        let asked: Vec<MetricDataQuery> = queries
             .iter()
             .enumerate()
             .map(|(i, q)| query(i, q))
             .collect();
-        let request = self
-            .client
-            .get_metric_data()
-            .set_metric_data_queries(Some(asked))
-            .start_time(convert::sdk_time(from))
-            .end_time(convert::sdk_time(until));
-        let mut pages = request.into_paginator().send();
-        for _ in 0..MAX_PAGES {
-            let page = match pages.next().await {
-                None => return Ok(found),
-                Some(page) => page.map_err(|error| classify(OPERATION, &error))?,
-            };
-            for result in page.metric_data_results() {
-                let index = result
-                    .id()
-                    .and_then(|id| id.strip_prefix('q')?.parse::<usize>().ok());
-                let Some(list) = index.and_then(|index| found.get_mut(index)) else {
-                    return Err(unreadable(
-                        OPERATION,
-                        "holds a result that was not asked for",
-                    ));
-                };
-                let points = result.timestamps().iter().zip(result.values());
-                list.extend(points.map(|(at, value)| Datapoint {
-                    at: convert::time(at),
-                    value: *value,
-                }));
-            }
+        let listing = turn(OPERATION, |token| async {
+            let page = self
+                .client
+                .get_metric_data()
+                .set_metric_data_queries(Some(asked.clone()))
+                .start_time(convert::sdk_time(from))
+                .end_time(convert::sdk_time(until))
+                .set_next_token(token)
+                .send()
+                .await
+                .map_err(|error| classify(OPERATION, &error))?;
+            Ok((
+                page.metric_data_results.unwrap_or_default(),
+                page.next_token,
+            ))
+        })
+        .await;
+        if let Some(gap) = listing.gap {
+            return Err(gap);
         }
-        Err(endless(OPERATION))
+        for result in listing.items {
+            let index = result
+                .id()
+                .and_then(|id| id.strip_prefix('q')?.parse::<usize>().ok());
+            let Some(list) = index.and_then(|index| found.get_mut(index)) else {
+                return Err(unreadable(
+                    OPERATION,
+                    "holds a result that was not asked for",
+                ));
+            };
+            let points = result.timestamps().iter().zip(result.values());
+            list.extend(points.map(|(at, value)| Datapoint {
+                at: convert::time(at),
+                value: *value,
+            }));
+        }
+        Ok(found)
     }
 }

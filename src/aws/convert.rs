@@ -13,9 +13,12 @@ use crate::domain::{
     TargetTracking, TargetValue,
 };
 
-/// The SDK's instant as ours; instants out of our range become the epoch.
+/// The SDK's instant as ours, in whole milliseconds: AWS sends instants as floating-point seconds, whose further
+/// digits are noise. Instants out of our range become the epoch.
 pub(super) fn time(time: &SdkTime) -> DateTime<Utc> {
-    DateTime::from_timestamp(time.secs(), time.subsec_nanos()).unwrap_or_default()
+    let millis = time.to_millis().unwrap_or_default();
+    let rounds_up = time.subsec_nanos() % 1_000_000 >= 500_000;
+    DateTime::from_timestamp_millis(millis + i64::from(rounds_up)).unwrap_or_default()
 }
 
 /// Our instant as the SDK's.

@@ -96,11 +96,6 @@ pub(super) fn unreadable(operation: &'static str, what: &str) -> ApiError {
     }
 }
 
-/// A listing that did not end.
-pub(super) fn endless(operation: &'static str) -> ApiError {
-    unreadable(operation, "did not end after 10,000 pages")
-}
-
 fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
     sources(error).any(|source| source.downcast_ref::<CredentialsError>().is_some())
 }

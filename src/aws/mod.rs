@@ -7,11 +7,9 @@ mod client;
 mod cloudwatch;
 mod convert;
 mod error;
+mod pages;
 mod requests;
 mod sagemaker;
 mod scaling;
 
 pub use client::{ConnectError, ScopeOptions, connect};
-
-/// A bound on every listing; far above what AWS's quotas allow to exist.
-const MAX_PAGES: usize = 10_000;

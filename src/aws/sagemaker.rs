@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use aws_sdk_sagemaker::Client;
 use aws_sdk_sagemaker::types::{EndpointSortKey, EndpointSummary as Summary, OrderKey};
 
-use super::MAX_PAGES;
 use super::convert;
-use super::error::{classify, endless};
+use super::error::classify;
+use super::pages::turn;
 use crate::domain::{EndpointName, EndpointStatus, ObservedVariant, VariantName};
 use crate::ports::{ApiError, EndpointApi, EndpointSummary, Listing};
 
@@ -40,31 +40,22 @@ fn summary(summary: &Summary) -> Option<EndpointSummary> {
 impl EndpointApi for SageMaker {
     async fn endpoints(&self) -> Listing<EndpointSummary> {
         const OPERATION: &str = "ListEndpoints";
-        let mut items = Vec::new();
-        // By name: the default order is by a time that changes while pages are turned.
-        let request = self
-            .client
-            .list_endpoints()
-            .sort_by(EndpointSortKey::Name)
-            .sort_order(OrderKey::Ascending)
-            .max_results(PAGE);
-        let mut pages = request.into_paginator().send();
-        for _ in 0..MAX_PAGES {
-            match pages.next().await {
-                None => return Listing::complete(items),
-                Some(Ok(page)) => items.extend(page.endpoints().iter().filter_map(summary)),
-                Some(Err(error)) => {
-                    return Listing {
-                        items,
-                        gap: Some(classify(OPERATION, &error)),
-                    };
-                }
-            }
-        }
-        Listing {
-            items,
-            gap: Some(endless(OPERATION)),
-        }
+        turn(OPERATION, |token| async {
+            // By name: the default order is by a time that changes while pages are turned.
+            let page = self
+                .client
+                .list_endpoints()
+                .sort_by(EndpointSortKey::Name)
+                .sort_order(OrderKey::Ascending)
+                .max_results(PAGE)
+                .set_next_token(token)
+                .send()
+                .await
+                .map_err(|error| classify(OPERATION, &error))?;
+            let items = page.endpoints().iter().filter_map(summary);
+            Ok((items.collect(), page.next_token))
+        })
+        .await
     }
 
     async fn variants(

@@ -1,13 +1,15 @@
 //! Application Auto Scaling.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use async_trait::async_trait;
 use aws_sdk_applicationautoscaling::Client;
 use aws_sdk_applicationautoscaling::types::{PolicyType, ScalableDimension, ServiceNamespace};
 use chrono::{DateTime, Utc};
 
-use super::MAX_PAGES;
 use super::convert;
-use super::error::{classify, endless, unreadable};
+use super::error::{classify, unreadable};
+use super::pages::turn;
 use crate::domain::{Activity, Bounds, ObservedPolicy, ObservedTarget, Policy, TargetId};
 use crate::ports::{ApiError, Listing, ScalingApi};
 
@@ -31,91 +33,66 @@ fn dimension(target: &TargetId) -> ScalableDimension {
 impl ScalingApi for ApplicationAutoScaling {
     async fn targets(&self) -> Listing<ObservedTarget> {
         const OPERATION: &str = "DescribeScalableTargets";
-        let mut items = Vec::new();
-        let request = self
-            .client
-            .describe_scalable_targets()
-            .service_namespace(ServiceNamespace::Sagemaker);
-        let mut pages = request.into_paginator().send();
-        for _ in 0..MAX_PAGES {
-            match pages.next().await {
-                None => return Listing::complete(items),
-                Some(Ok(page)) => {
-                    items.extend(page.scalable_targets().iter().filter_map(convert::target));
-                }
-                Some(Err(error)) => {
-                    return Listing {
-                        items,
-                        gap: Some(classify(OPERATION, &error)),
-                    };
-                }
-            }
-        }
-        Listing {
-            items,
-            gap: Some(endless(OPERATION)),
-        }
+        turn(OPERATION, |token| async {
+            let page = self
+                .client
+                .describe_scalable_targets()
+                .service_namespace(ServiceNamespace::Sagemaker)
+                .set_next_token(token)
+                .send()
+                .await
+                .map_err(|error| classify(OPERATION, &error))?;
+            let items = page.scalable_targets().iter().filter_map(convert::target);
+            Ok((items.collect(), page.next_token))
+        })
+        .await
     }
 
     async fn policies(&self) -> Listing<ObservedPolicy> {
         const OPERATION: &str = "DescribeScalingPolicies";
-        let mut items = Vec::new();
-        let request = self
-            .client
-            .describe_scaling_policies()
-            .service_namespace(ServiceNamespace::Sagemaker);
-        let mut pages = request.into_paginator().send();
-        for _ in 0..MAX_PAGES {
-            match pages.next().await {
-                None => return Listing::complete(items),
-                Some(Ok(page)) => {
-                    items.extend(page.scaling_policies().iter().filter_map(convert::policy));
-                }
-                Some(Err(error)) => {
-                    return Listing {
-                        items,
-                        gap: Some(classify(OPERATION, &error)),
-                    };
-                }
-            }
-        }
-        Listing {
-            items,
-            gap: Some(endless(OPERATION)),
-        }
+        turn(OPERATION, |token| async {
+            let page = self
+                .client
+                .describe_scaling_policies()
+                .service_namespace(ServiceNamespace::Sagemaker)
+                .set_next_token(token)
+                .send()
+                .await
+                .map_err(|error| classify(OPERATION, &error))?;
+            let items = page.scaling_policies().iter().filter_map(convert::policy);
+            Ok((items.collect(), page.next_token))
+        })
+        .await
     }
 
     async fn activities(&self, since: DateTime<Utc>, limit: usize) -> Listing<Activity> {
         const OPERATION: &str = "DescribeScalingActivities";
-        let mut items: Vec<Activity> = Vec::new();
-        let request = self
-            .client
-            .describe_scaling_activities()
-            .service_namespace(ServiceNamespace::Sagemaker)
-            .include_not_scaled_activities(true);
-        let mut pages = request.into_paginator().send();
-        for _ in 0..MAX_PAGES {
-            match pages.next().await {
-                None => return Listing::complete(items),
-                Some(Ok(page)) => {
-                    for activity in page.scaling_activities() {
-                        if convert::time(activity.start_time()) < since || items.len() >= limit {
-                            return Listing::complete(items);
-                        }
-                        items.extend(convert::activity(activity));
-                    }
-                }
-                Some(Err(error)) => {
-                    return Listing {
-                        items,
-                        gap: Some(classify(OPERATION, &error)),
-                    };
-                }
-            }
-        }
+        let read = AtomicUsize::new(0);
+        let listing = turn(OPERATION, |token| async {
+            let page = self
+                .client
+                .describe_scaling_activities()
+                .service_namespace(ServiceNamespace::Sagemaker)
+                .include_not_scaled_activities(true)
+                .set_next_token(token)
+                .send()
+                .await
+                .map_err(|error| classify(OPERATION, &error))?;
+            // Newest first: the first one that is too old ends the listing.
+            let all = page.scaling_activities();
+            let fresh = all
+                .iter()
+                .take_while(|a| convert::time(a.start_time()) >= since);
+            let items: Vec<Activity> = fresh.clone().filter_map(convert::activity).collect();
+            let so_far = read.fetch_add(items.len(), Ordering::Relaxed) + items.len();
+            let ends = fresh.count() < all.len() || so_far >= limit;
+            Ok((items, page.next_token.filter(|_| !ends)))
+        })
+        .await;
+        let items = listing.items.into_iter().take(limit).collect();
         Listing {
             items,
-            gap: Some(endless(OPERATION)),
+            gap: listing.gap,
         }
     }
 

@@ -435,7 +435,7 @@ impl MetricSource for Door {
     async fn alarms(&self, prefix: &str) -> Listing<ObservedAlarm> {
         let listing = self.pages(CLOUDWATCH, "DescribeAlarms", |world, next_token| {
             let query = DescribeAlarms {
-                alarm_name_prefix: Some(prefix.to_owned()),
+                alarm_name_prefix: (!prefix.is_empty()).then(|| prefix.to_owned()),
                 max_records: Some(100),
                 next_token,
                 ..DescribeAlarms::default()

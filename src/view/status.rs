@@ -208,8 +208,7 @@ fn alarm_text(side: &str, alarm: &ObservedAlarm, paint: Paint) -> String {
     let tone = match alarm.state {
         AlarmState::Ok => Tone::Good,
         AlarmState::Alarm if side == "high" => Tone::Change,
-        AlarmState::Alarm => Tone::Dim,
-        AlarmState::InsufficientData => Tone::Dim,
+        AlarmState::Alarm | AlarmState::InsufficientData => Tone::Dim,
     };
     let text = paint.paint(tone, alarm.state.label());
     if alarm.actions_enabled {

@@ -189,9 +189,8 @@ fn alarms(target: &TargetSnapshot, scope: &ScopeSnapshot) -> String {
             let class = match alarm.state {
                 AlarmState::Ok => "good",
                 AlarmState::Alarm if side == "high" => "warn",
-                // The idle state of target tracking.
-                AlarmState::Alarm => "dim",
-                AlarmState::InsufficientData => "dim",
+                // A low alarm in ALARM is the idle state of target tracking.
+                AlarmState::Alarm | AlarmState::InsufficientData => "dim",
             };
             Some(span(class, &format!("{side} {}", alarm.state.label())))
         })

@@ -9,7 +9,10 @@
     reason = "test code: a panic is how a test fails, and helpers are read where they are used"
 )]
 
+mod aws_errors;
+mod conformance;
 mod converges;
 mod crash;
 mod isolation;
+mod server;
 mod world;

@@ -1,0 +1,287 @@
+//! One body, two arms: what the AWS SDKs bring over the wire is what the in-process door gives.
+//!
+//! These tests use real sockets, so they run in real time, on a sandbox whose clock stands still until it is turned.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::DateTime;
+use evenkeel::aws::{ScopeOptions, connect};
+use evenkeel::domain::*;
+use evenkeel::ports::*;
+use evenkeel::runtime::{Observer, SystemClock};
+use evenkeel::sim::engine::{Options, Span};
+use evenkeel::sim::scenario::Scenario;
+use evenkeel::sim::{Door, Sandbox, SandboxClock, to_instant};
+
+use crate::server::{Server, sandbox_server};
+use crate::world::{Requests, THREE, THREE_CONFIG, config, scope};
+
+struct Arms {
+    clock: Arc<SandboxClock>,
+    sdk: ScopePorts,
+    door: ScopePorts,
+    requests: Arc<Requests>,
+    _server: Server,
+}
+
+pub async fn sdk_ports(url: &str, log: Arc<dyn RequestLog>) -> ScopePorts {
+    let options = ScopeOptions {
+        region: Some("us-east-1".to_owned()),
+        assume_role: None,
+        endpoint_url: Some(url.to_owned()),
+        call_timeout: Duration::from_secs(10),
+    };
+    connect(&options, &log).await.unwrap()
+}
+
+async fn arms(world: &str) -> Arms {
+    // A whole second: the CloudWatch SDK cuts digits off floating-point instants, so others come 1 ms early.
+    let started = DateTime::from_timestamp(SystemClock.now().timestamp(), 0).unwrap();
+    let clock = Arc::new(SandboxClock::starting_at(
+        started,
+        Arc::new(SystemClock),
+        0.0,
+    ));
+    let engine = Scenario::parse(world)
+        .unwrap()
+        .build(&Options::default(), 7, to_instant(clock.now()))
+        .unwrap();
+    let sandbox = Arc::new(Sandbox::new(engine, clock.clone()));
+    let server = sandbox_server(&sandbox, Some(&clock)).await;
+    let requests = Arc::new(Requests::default());
+    let sdk = sdk_ports(&server.url(), requests.clone()).await;
+    let door = Door::new(sandbox, Arc::new(NoRequestLog)).ports();
+    Arms {
+        clock,
+        sdk,
+        door,
+        requests,
+        _server: server,
+    }
+}
+
+fn policy(name: &str, metric: Metric, disable_scale_in: bool) -> Policy {
+    Policy {
+        name: name.parse().unwrap(),
+        kind: PolicyKind::TargetTracking(TargetTracking {
+            metric,
+            target: TargetValue::new(123.5).unwrap(),
+            scale_out_cooldown: Cooldown::from_secs(0).unwrap(),
+            scale_in_cooldown: Cooldown::from_secs(601).unwrap(),
+            disable_scale_in,
+        }),
+    }
+}
+
+fn bounds(min: u32, max: u32) -> Bounds {
+    Bounds::new(Capacity::new(min).unwrap(), Capacity::new(max).unwrap()).unwrap()
+}
+
+async fn same_everywhere(arms: &Arms) {
+    let now = arms.clock.now();
+    assert_eq!(
+        arms.sdk.scaling.targets().await,
+        arms.door.scaling.targets().await
+    );
+    assert_eq!(
+        arms.sdk.scaling.policies().await,
+        arms.door.scaling.policies().await
+    );
+    assert_eq!(
+        arms.sdk.endpoints.endpoints().await,
+        arms.door.endpoints.endpoints().await
+    );
+    assert_eq!(
+        arms.sdk.metrics.alarms("").await,
+        arms.door.metrics.alarms("").await
+    );
+    let since = now - chrono::TimeDelta::hours(12);
+    assert_eq!(
+        arms.sdk.scaling.activities(since, 500).await,
+        arms.door.scaling.activities(since, 500).await
+    );
+    for endpoint in arms.door.endpoints.endpoints().await.items {
+        assert_eq!(
+            arms.sdk.endpoints.variants(&endpoint.name).await,
+            arms.door.endpoints.variants(&endpoint.name).await
+        );
+    }
+}
+
+#[tokio::test]
+async fn both_arms_see_the_same_world() {
+    let arms = arms(THREE).await;
+    let chat: TargetId = "endpoint/chat/variant/AllTraffic".parse().unwrap();
+    let rank: TargetId = "endpoint/rank/variant/AllTraffic".parse().unwrap();
+    let dimensions = [("EndpointName", "chat"), ("VariantName", "AllTraffic")];
+    let cpu = CustomMetric {
+        namespace: "/aws/sagemaker/Endpoints".to_owned(),
+        name: "CPUUtilization".to_owned(),
+        dimensions: dimensions.map(|(n, v)| (n.to_owned(), v.to_owned())).into(),
+        statistic: Statistic::Average,
+        unit: Some("Percent".to_owned()),
+    };
+    let invocations = Metric::Predefined(PredefinedMetric::InvocationsPerInstance);
+    arms.sdk
+        .scaling
+        .register(&chat, bounds(1, 9))
+        .await
+        .unwrap();
+    arms.sdk
+        .scaling
+        .put_policy(&chat, &policy("cpu", Metric::Custom(cpu.clone()), true))
+        .await
+        .unwrap();
+    arms.sdk
+        .scaling
+        .put_policy(&chat, &policy("inv", invocations.clone(), false))
+        .await
+        .unwrap();
+    arms.door
+        .scaling
+        .register(&rank, bounds(1, 2))
+        .await
+        .unwrap();
+    arms.door
+        .scaling
+        .put_policy(&rank, &policy("inv/x: ü", invocations, false))
+        .await
+        .unwrap();
+    same_everywhere(&arms).await;
+    for _ in 0..8 {
+        arms.clock.turn(Duration::from_mins(47));
+        same_everywhere(&arms).await;
+    }
+    // What was put is what is read back, field by field.
+    let read = arms.sdk.scaling.policies().await.items;
+    let held = read.iter().find(|p| p.name.as_str() == "cpu").unwrap();
+    let PolicyKind::TargetTracking(wanted) = policy("cpu", Metric::Custom(cpu.clone()), true).kind;
+    assert_eq!(held.kind, ObservedPolicyKind::TargetTracking(wanted));
+    assert_eq!(
+        held.alarms.len(),
+        1,
+        "a policy that may not scale in has one alarm"
+    );
+    let query = MetricQuery {
+        metric: cpu,
+        period: 60,
+    };
+    let now = arms.clock.now();
+    let from = now - chrono::TimeDelta::minutes(30);
+    let points = arms
+        .sdk
+        .metrics
+        .datapoints(&[query.clone(), query.clone()], from, now)
+        .await
+        .unwrap();
+    assert!(points[0].len() > 20 && points[0] == points[1]);
+    let expected = arms
+        .door
+        .metrics
+        .datapoints(&[query.clone(), query], from, now)
+        .await
+        .unwrap();
+    assert_eq!(points, expected);
+}
+
+#[tokio::test]
+async fn both_arms_meet_the_same_errors() {
+    let arms = arms(THREE).await;
+    let nobody: TargetId = "endpoint/nobody/variant/AllTraffic".parse().unwrap();
+    let chat: TargetId = "endpoint/chat/variant/AllTraffic".parse().unwrap();
+    let metric = Metric::Predefined(PredefinedMetric::InvocationsPerCopy);
+    for (what, kind) in [
+        ("missing endpoint", ErrorKind::NotFound),
+        ("unregistered", ErrorKind::NotFound),
+        ("unfit", ErrorKind::Invalid),
+    ] {
+        let mut errors = Vec::new();
+        for ports in [&arms.sdk, &arms.door] {
+            let result = match what {
+                "missing endpoint" => ports
+                    .endpoints
+                    .variants(&"nobody".parse().unwrap())
+                    .await
+                    .map(drop),
+                "unregistered" => {
+                    let policy = policy(
+                        "p",
+                        Metric::Predefined(PredefinedMetric::InvocationsPerInstance),
+                        false,
+                    );
+                    ports.scaling.put_policy(&nobody, &policy).await
+                }
+                _ => {
+                    ports.scaling.register(&chat, bounds(1, 2)).await.unwrap();
+                    ports
+                        .scaling
+                        .put_policy(&chat, &policy("p", metric.clone(), false))
+                        .await
+                }
+            };
+            let error = result.unwrap_err();
+            errors.push((error.operation, error.kind, error.message));
+        }
+        assert_eq!(errors[0], errors[1], "{what}");
+        assert_eq!(errors[0].1, kind, "{what}: {}", errors[0].2);
+    }
+}
+
+/// Pages of 10 policies, 50 targets, 100 endpoints and 100 alarms, all turned by the SDK's paginators.
+#[tokio::test]
+async fn listings_cover_the_namespace_page_by_page() {
+    let endpoint = |i| {
+        format!(
+            "  - {{ name: e{i:03}, variants: [{{ name: v, instance_type: ml.m5.large, instances: 1 }}] }}"
+        )
+    };
+    let world = (0..120).map(endpoint).collect::<Vec<_>>().join("\n");
+    let arms = arms(&format!("endpoints:\n{world}")).await;
+    let invocations = Metric::Predefined(PredefinedMetric::InvocationsPerInstance);
+    for i in 0..120 {
+        let id: TargetId = format!("endpoint/e{i:03}/variant/v").parse().unwrap();
+        arms.door.scaling.register(&id, bounds(1, 2)).await.unwrap();
+        arms.door
+            .scaling
+            .put_policy(&id, &policy("p", invocations.clone(), false))
+            .await
+            .unwrap();
+    }
+    arms.requests.take();
+    same_everywhere(&arms).await;
+    let calls = arms.requests.take();
+    assert_eq!(calls["DescribeScalableTargets"], 3);
+    assert_eq!(calls["DescribeScalingPolicies"], 12);
+    assert_eq!(calls["ListEndpoints"], 2);
+    assert_eq!(calls["DescribeAlarms"], 3);
+}
+
+#[tokio::test]
+async fn a_pass_over_the_wire_converges_as_one_in_process() {
+    let arms = arms(THREE).await;
+    let settings = config(THREE_CONFIG, arms.clock.now());
+    let fleet = &settings.fleets[&scope()];
+    let mut over_the_wire = Observer::new(arms.sdk.clone());
+    let first = over_the_wire.observe(fleet, arms.clock.now()).await;
+    let todo = plan(fleet, &first, arms.clock.now());
+    assert_eq!(todo.actions().count(), 6);
+    for (id, action) in todo.actions() {
+        match &action.change {
+            Change::Register { bounds, .. } => {
+                arms.sdk.scaling.register(id, *bounds).await.unwrap();
+            }
+            Change::PutPolicy { policy, .. } => {
+                arms.sdk.scaling.put_policy(id, policy).await.unwrap();
+            }
+        }
+    }
+    arms.clock.turn(Duration::from_secs(
+        u64::try_from(Span::MINUTE.millis() / 1000).unwrap(),
+    ));
+    let now = arms.clock.now();
+    let wire = Observer::new(arms.sdk.clone()).observe(fleet, now).await;
+    let in_process = Observer::new(arms.door.clone()).observe(fleet, now).await;
+    assert_eq!(wire, in_process);
+    assert!(plan(fleet, &wire, now).is_empty());
+}

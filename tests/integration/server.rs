@@ -1,0 +1,86 @@
+//! Servers on loopback for tests with real sockets.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use evenkeel::http::{Handler, Limits, Request, Response, listen, serve};
+use evenkeel::sim::wire::WireDoor;
+use evenkeel::sim::{Sandbox, SandboxClock};
+use tokio_util::sync::CancellationToken;
+
+/// A server that ends with the test.
+pub struct Server {
+    pub address: SocketAddr,
+    stop: CancellationToken,
+}
+
+impl Server {
+    pub async fn start(handler: Arc<dyn Handler>) -> Self {
+        let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        tokio::spawn(serve(listener, handler, Limits::default(), stop.clone()));
+        Self { address, stop }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+pub async fn sandbox_server(sandbox: &Arc<Sandbox>, clock: Option<&Arc<SandboxClock>>) -> Server {
+    Server::start(Arc::new(WireDoor::new(Arc::clone(sandbox), clock.cloned()))).await
+}
+
+/// What a scripted server answers to an operation; nothing means silence.
+type Answer = dyn Fn(&str) -> Option<Response> + Send + Sync;
+
+/// Answers every request alike, and counts them by operation.
+pub struct Scripted {
+    pub answer: Box<Answer>,
+    pub seen: std::sync::Mutex<Vec<String>>,
+}
+
+impl std::fmt::Debug for Scripted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scripted").finish_non_exhaustive()
+    }
+}
+
+impl Scripted {
+    pub fn new(answer: impl Fn(&str) -> Option<Response> + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self {
+            answer: Box::new(answer),
+            seen: std::sync::Mutex::default(),
+        })
+    }
+}
+
+#[async_trait]
+impl Handler for Scripted {
+    async fn handle(&self, request: Request) -> Response {
+        let target = request.header("x-amz-target").unwrap_or_default();
+        let operation = match target.split_once('.') {
+            Some((_, operation)) => operation.to_owned(),
+            None => request
+                .path
+                .rsplit('/')
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+        };
+        self.seen.lock().unwrap().push(operation.clone());
+        match (self.answer)(&operation) {
+            Some(response) => response,
+            // No answer at all, as from a server that hangs.
+            None => std::future::pending().await,
+        }
+    }
+}
