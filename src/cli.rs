@@ -131,7 +131,7 @@ pub struct Demo {
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     pub duration: Option<Duration>,
     /// How many seconds pass in the demo per real second.
-    #[arg(long, value_name = "FACTOR", default_value = "120", value_parser = demo_speed)]
+    #[arg(long, value_name = "FACTOR", default_value = "120", value_parser = demo_speed, allow_negative_numbers = true)]
     pub speed: f64,
     /// Seeds all chance; the same seed gives the same traffic.
     #[arg(long, default_value_t = 1)]
@@ -162,7 +162,7 @@ pub struct Sandbox {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4599")]
     pub listen: SocketAddr,
     /// How many seconds pass in it per real second. At 1 its clock is the real one, at 0 it stands until turned.
-    #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = speed)]
+    #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = speed, allow_negative_numbers = true)]
     pub speed: f64,
     /// What stands in it to begin with; nothing unless given.
     #[arg(long, value_name = "FILE")]

@@ -69,10 +69,12 @@ pub async fn drive<T: Task>(
             () = pace.clock.sleep(interval.saturating_sub(took)) => reason = PassReason::Interval,
             Some(nudge) = nudges.recv() => {
                 reason = nudge;
-                // A nudge per second at the most: what nudges may itself be caused by a pass.
+                // A nudge per second at the most: what nudges may itself be caused by a pass. A second of real time
+                // will do too: a sandbox's clock may stand still.
                 tokio::select! {
                     () = stop.cancelled() => break,
                     () = pace.clock.sleep(SHORTEST_GAP) => {}
+                    () = tokio::time::sleep(SHORTEST_GAP) => {}
                 }
             }
         }

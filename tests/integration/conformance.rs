@@ -5,17 +5,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::DateTime;
 use evenkeel::aws::{ScopeOptions, connect};
 use evenkeel::domain::*;
 use evenkeel::ports::*;
-use evenkeel::runtime::{Observer, SystemClock};
-use evenkeel::sim::engine::{Options, Span};
-use evenkeel::sim::scenario::Scenario;
-use evenkeel::sim::{Door, Sandbox, SandboxClock, to_instant};
+use evenkeel::runtime::Observer;
+use evenkeel::sim::engine::Span;
+use evenkeel::sim::{Door, SandboxClock};
 
 use crate::server::{Server, sandbox_server};
-use crate::world::{Requests, THREE, THREE_CONFIG, config, scope};
+use crate::world::{Requests, THREE, THREE_CONFIG, config, scope, standing_sandbox};
 
 struct Arms {
     clock: Arc<SandboxClock>,
@@ -36,18 +34,7 @@ pub async fn sdk_ports(url: &str, log: Arc<dyn RequestLog>) -> ScopePorts {
 }
 
 async fn arms(world: &str) -> Arms {
-    // A whole second: the CloudWatch SDK cuts digits off floating-point instants, so others come 1 ms early.
-    let started = DateTime::from_timestamp(SystemClock.now().timestamp(), 0).unwrap();
-    let clock = Arc::new(SandboxClock::starting_at(
-        started,
-        Arc::new(SystemClock),
-        0.0,
-    ));
-    let engine = Scenario::parse(world)
-        .unwrap()
-        .build(&Options::default(), 7, to_instant(clock.now()))
-        .unwrap();
-    let sandbox = Arc::new(Sandbox::new(engine, clock.clone()));
+    let (sandbox, clock) = standing_sandbox(world);
     let server = sandbox_server(&sandbox, Some(&clock)).await;
     let requests = Arc::new(Requests::default());
     let sdk = sdk_ports(&server.url(), requests.clone()).await;

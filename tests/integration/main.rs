@@ -10,9 +10,13 @@
 )]
 
 mod aws_errors;
+mod cli;
 mod conformance;
 mod converges;
 mod crash;
+mod daemon;
 mod isolation;
+mod pages;
+mod process;
 mod server;
 mod world;

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use evenkeel::http::{Handler, Limits, Request, Response, listen, serve};
 use evenkeel::sim::wire::WireDoor;
 use evenkeel::sim::{Sandbox, SandboxClock};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// A server that ends with the test.
@@ -66,21 +67,51 @@ impl Scripted {
 #[async_trait]
 impl Handler for Scripted {
     async fn handle(&self, request: Request) -> Response {
-        let target = request.header("x-amz-target").unwrap_or_default();
-        let operation = match target.split_once('.') {
-            Some((_, operation)) => operation.to_owned(),
-            None => request
-                .path
-                .rsplit('/')
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
-        };
+        let operation = operation(&request);
         self.seen.lock().unwrap().push(operation.clone());
         match (self.answer)(&operation) {
             Some(response) => response,
             // No answer at all, as from a server that hangs.
             None => std::future::pending().await,
         }
+    }
+}
+
+fn operation(request: &Request) -> String {
+    let target = request.header("x-amz-target").unwrap_or_default();
+    let last = || request.path.rsplit('/').next().unwrap_or_default();
+    target
+        .split_once('.')
+        .map_or_else(last, |(_, operation)| operation)
+        .to_owned()
+}
+
+/// A sandbox that never answers one operation.
+#[derive(Debug)]
+pub struct HangsOn {
+    operation: &'static str,
+    door: WireDoor,
+    /// Told when the operation is asked for.
+    pub reached: Notify,
+}
+
+impl HangsOn {
+    pub fn new(operation: &'static str, door: WireDoor) -> Arc<Self> {
+        Arc::new(Self {
+            operation,
+            door,
+            reached: Notify::new(),
+        })
+    }
+}
+
+#[async_trait]
+impl Handler for HangsOn {
+    async fn handle(&self, request: Request) -> Response {
+        if operation(&request) == self.operation {
+            self.reached.notify_one();
+            std::future::pending::<()>().await;
+        }
+        self.door.handle(request).await
     }
 }

@@ -11,11 +11,13 @@ use evenkeel::app::settings;
 use evenkeel::config::{Sources, load};
 use evenkeel::domain::{FleetSnapshot, PassReason, PassSummary, ScopeName};
 use evenkeel::ports::{Clock, Event, EventSink, Heartbeats, RequestLog, ScopePorts};
-use evenkeel::runtime::{Board, Pace, Reconciler, Settings, VirtualClock, Watcher, drive, nudger};
+use evenkeel::runtime::{
+    Board, Pace, Reconciler, Settings, SystemClock, VirtualClock, Watcher, drive, nudger,
+};
 use evenkeel::sim::engine::api;
 use evenkeel::sim::engine::{Options, World as Engine};
 use evenkeel::sim::scenario::Scenario;
-use evenkeel::sim::{Door, Sandbox, to_instant};
+use evenkeel::sim::{Door, Sandbox, SandboxClock, to_instant};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -293,6 +295,19 @@ impl World {
         }));
         self.aws(|world| world.register_scalable_target(&query).unwrap());
     }
+}
+
+/// A sandbox for real sockets: its clock stands at [`EPOCH`] until it is turned.
+///
+/// A whole second, as the CloudWatch SDK cuts digits off floating-point instants, so others come 1 ms early.
+pub fn standing_sandbox(world: &str) -> (Arc<Sandbox>, Arc<SandboxClock>) {
+    let epoch = DateTime::from_timestamp(EPOCH, 0).unwrap();
+    let clock = Arc::new(SandboxClock::starting_at(epoch, Arc::new(SystemClock), 0.0));
+    let engine = Scenario::parse(world)
+        .unwrap()
+        .build(&Options::default(), 7, to_instant(epoch))
+        .unwrap();
+    (Arc::new(Sandbox::new(engine, clock.clone())), clock)
 }
 
 pub const INSTANCES: &str = "sagemaker:variant:DesiredInstanceCount";

@@ -1,0 +1,150 @@
+//! The pages: readiness, health, the contract of the metrics, and what the status page says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use evenkeel::http::{Handler, Request, Response};
+use evenkeel::ports::{ErrorKind, Heartbeats};
+use evenkeel::telemetry::Telemetry;
+use evenkeel::web::{Pages, Scrape};
+use hyper::{Method, StatusCode};
+
+use crate::world::{THREE, THREE_CONFIG, World, scope};
+
+/// The pages over a world.
+struct Site {
+    pages: Pages,
+    heartbeats: Arc<Heartbeats>,
+}
+
+impl Site {
+    fn of(world: &World) -> Self {
+        let telemetry = Arc::new(Telemetry::new([scope()]).unwrap());
+        let scrape: Scrape = Arc::new(move |fleet| telemetry.scrape(fleet));
+        let heartbeats = Arc::new(Heartbeats::default());
+        Self {
+            pages: Pages::new(world.board.subscribe(), heartbeats.clone(), scrape),
+            heartbeats,
+        }
+    }
+
+    async fn get(&self, path: &str) -> Response {
+        self.ask(Method::GET, path).await
+    }
+
+    async fn ask(&self, method: Method, path: &str) -> Response {
+        let request = Request {
+            method,
+            path: path.to_owned(),
+            query: None,
+            headers: hyper::HeaderMap::new(),
+            body: hyper::body::Bytes::new(),
+        };
+        self.pages.handle(request).await
+    }
+
+    async fn text(&self, path: &str) -> String {
+        let response = self.get(path).await;
+        assert_eq!(response.status, StatusCode::OK, "{path}");
+        String::from_utf8(response.body.to_vec()).unwrap()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ready_comes_with_the_first_complete_observation_and_not_before() {
+    let world = World::new(THREE, THREE_CONFIG);
+    let site = Site::of(&world);
+    let early = site.get("/readyz").await;
+    assert_eq!(early.status, StatusCode::SERVICE_UNAVAILABLE);
+    world
+        .faults
+        .fail("DescribeScalingPolicies", ErrorKind::Denied);
+    world.pass().await;
+    let partial = site.get("/readyz").await;
+    assert_eq!(partial.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(String::from_utf8_lossy(&partial.body).contains("scope default"));
+    world.faults.heal();
+    world.pass().await;
+    assert_eq!(site.get("/readyz").await.status, StatusCode::OK);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_that_stops_ticking_is_not_healthy() {
+    let world = World::new(THREE, THREE_CONFIG);
+    let site = Site::of(&world);
+    assert_eq!(site.get("/healthz").await.status, StatusCode::OK);
+    site.heartbeats
+        .beat("reconcile default", Duration::from_mins(2));
+    world.clock.sleep(Duration::from_secs(119)).await;
+    assert_eq!(site.get("/healthz").await.status, StatusCode::OK);
+    world.clock.sleep(Duration::from_secs(2)).await;
+    let silent = site.get("/healthz").await;
+    assert_eq!(silent.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(String::from_utf8_lossy(&silent.body).contains("reconcile default"));
+}
+
+/// Names, types and labels: dashboards and alert rules rest on them.
+#[tokio::test(start_paused = true)]
+async fn the_metrics_are_as_agreed() {
+    let world = World::new(THREE, THREE_CONFIG);
+    world.run_for(Duration::from_mins(30)).await;
+    let text = Site::of(&world).text("/metrics").await;
+    let mut contract: Vec<String> = Vec::new();
+    let mut kind = String::new();
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            kind = rest.split(' ').nth(1).unwrap().to_owned();
+        } else if !line.starts_with('#') {
+            let series = line.rsplit_once(' ').unwrap().0;
+            let (name, labels) = series.split_once('{').unwrap_or((series, ""));
+            let names: Vec<&str> = labels
+                .split("\",")
+                .filter_map(|l| Some(l.split_once('=')?.0))
+                .collect();
+            contract.push(format!("{name} {kind} [{}]", names.join(", ")));
+        }
+    }
+    contract.sort();
+    contract.dedup();
+    insta::assert_snapshot!("metrics_contract", contract.join("\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_page_and_its_json_say_what_holds() {
+    let world = World::new(THREE, THREE_CONFIG);
+    world.run_for(Duration::from_mins(30)).await;
+    let site = Site::of(&world);
+    insta::assert_snapshot!(
+        "page",
+        site.text("/").await.split("</style>").nth(1).unwrap()
+    );
+    let json: serde_json::Value = serde_json::from_str(&site.text("/api/v1/status").await).unwrap();
+    insta::assert_snapshot!("status_json", format!("{json:#}"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_from_aws_can_not_break_the_page() {
+    let hostile = THREE_CONFIG.replace(
+        "metric: invocations_per_instance",
+        "metric: { namespace: \"<script>\", name: \"<b>&\", statistic: Sum, dimensions: { a: b } }",
+    );
+    let world = World::new(THREE, &hostile);
+    world.pass().await;
+    let html = Site::of(&world).text("/").await;
+    assert!(
+        !html.contains("<script>") && !html.contains("<b>"),
+        "{html}"
+    );
+    assert!(html.contains("&lt;b&gt;&amp;"), "{html}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pages_are_read_only_and_know_their_places() {
+    let world = World::new(THREE, THREE_CONFIG);
+    let site = Site::of(&world);
+    assert_eq!(
+        site.ask(Method::POST, "/").await.status,
+        StatusCode::METHOD_NOT_ALLOWED
+    );
+    assert_eq!(site.get("/metric").await.status, StatusCode::NOT_FOUND);
+}
