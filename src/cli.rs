@@ -87,7 +87,8 @@ pub enum Command {
     Demo(Demo),
     /// Run the daemon.
     #[command(
-        after_help = "Signals: SIGHUP reloads the config, SIGTERM and SIGINT stop within 10 s, a second one at once.\n\n\
+        after_help = "Signals: SIGHUP reloads the config; SIGTERM and SIGINT stop within 10 s, a second one at \
+            once.\n\n\
             Example:\n  evenkeel run --config /etc/evenkeel --log-format json"
     )]
     Run(Run),

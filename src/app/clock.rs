@@ -26,18 +26,17 @@ pub(super) async fn clock_for(config: &Config, common: &Common) -> Arc<dyn Clock
 }
 
 async fn sandbox_time(config: &Config, common: &Common) -> Option<(DateTime<Utc>, f64)> {
+    let variable = std::env::var("AWS_ENDPOINT_URL").ok();
     let url = |scope: &crate::config::Scope| {
-        common
-            .endpoint_url
-            .clone()
-            .or_else(|| scope.endpoint_url.clone())
+        let ours = common.endpoint_url.as_ref().or(scope.endpoint_url.as_ref());
+        ours.or(variable.as_ref()).cloned()
     };
     let mut urls = config.scopes.values().map(|(scope, _)| url(scope));
     let first = urls.next().flatten()?;
     if urls.any(|other| other.as_ref() != Some(&first)) {
         return None;
     }
-    let page = format!("{}/_sandbox", first.trim_end_matches('/'));
+    let page = format!("{}/_sandbox/clock", first.trim_end_matches('/'));
     let (_, body) = get(&page, PATIENCE)
         .await
         .ok()

@@ -207,9 +207,15 @@ targets:
     variant: v
     bounds: { min: 1, max: 2 }
     policies:
-      - target_tracking: { metric: { namespace: AWS/SageMaker, name: ApproximateBacklogSizePerInstance, statistic: Average }, target: 5 }
-      - target_tracking: { metric: { namespace: /aws/sagemaker/Endpoints, name: GPUUtilization, statistic: Average }, target: 60 }
-      - target_tracking: { metric: { namespace: App, name: Queue, statistic: Sum, dimensions: { Shard: 7 } }, target: 60 }
+      - target_tracking:
+          metric: { namespace: AWS/SageMaker, name: ApproximateBacklogSizePerInstance, statistic: Average }
+          target: 5
+      - target_tracking:
+          metric: { namespace: /aws/sagemaker/Endpoints, name: GPUUtilization, statistic: Average }
+          target: 60
+      - target_tracking:
+          metric: { namespace: App, name: Queue, statistic: Sum, dimensions: { Shard: 7 } }
+          target: 60
 ";
     let config = load_text("c.yaml", text).unwrap();
     let dimensions: Vec<String> = target(&config, "endpoint/a/variant/v")

@@ -1,5 +1,5 @@
-//! HTTP/1.1 on hyper: a small server with limits, and a smaller client. The status page and the sandbox's wire door stand on it; it knows
-//! nothing of either.
+//! HTTP/1.1 on hyper: a small server with limits, and a smaller client. The status page and the sandbox's wire
+//! door stand on it; it knows nothing of either.
 
 mod client;
 

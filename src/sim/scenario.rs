@@ -361,7 +361,9 @@ endpoints:
       - { name: AllTraffic, instance_type: ml.m5.xlarge, instances: 2, serves: 600, start_up: 5m..9m, latency: 120ms }
     traffic: { daily: { low: 200, high: 2400, peak_at: '14:30' } }
   - name: embed
-    variants: [{ name: a, instance_type: ml.c5.large, instances: 1 }, { name: b, instance_type: ml.c5.large, instances: 1, weight: 3 }]
+    variants:
+      - { name: a, instance_type: ml.c5.large, instances: 1 }
+      - { name: b, instance_type: ml.c5.large, instances: 1, weight: 3 }
     traffic: { bursts: { base: 10, burst: 900, every: 30m, lasting: 5m } }
     exact: true
 ";

@@ -4,6 +4,7 @@
 //! turns. A file holds one behaviour.
 
 #![expect(
+    clippy::panic,
     clippy::unwrap_used,
     unreachable_pub,
     reason = "test code: a panic is how a test fails, and helpers are read where they are used"

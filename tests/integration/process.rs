@@ -89,8 +89,8 @@ impl Running {
     /// Where the status page is, from the log.
     pub fn page(&mut self) -> String {
         let line = self.line("status page on http://");
-        let at = line.find("http://").unwrap();
-        line[at..].trim_end_matches('/').to_owned()
+        let url = line.split("http://").nth(1).unwrap();
+        format!("http://{}", url.trim_end_matches('/'))
     }
 
     pub fn signal(&self, name: &str) {

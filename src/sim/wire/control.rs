@@ -1,5 +1,6 @@
 //! `/_sandbox`: what AWS has no API for.
 //!
+//! - `GET /_sandbox/clock`: the clock and its speed.
 //! - `GET /_sandbox`: the clock, its speed, and every variant with its instances.
 //! - `POST /_sandbox/advance` `{"seconds": 3600}`: turns the clock forward.
 //! - `PUT /_sandbox/endpoints/<name>/traffic` `{"steady": 900}`: sets the load, in the words of a world file.
@@ -21,6 +22,7 @@ const LONGEST_TURN: f64 = 366.0 * 86_400.0;
 pub(super) fn respond(door: &WireDoor, request: &Request) -> Response {
     let result = match (&request.method, request.path.as_str()) {
         (&Method::GET, "/_sandbox") => Ok(state(door)),
+        (&Method::GET, "/_sandbox/clock") => Ok(clock(door)),
         (&Method::POST, "/_sandbox/advance") => advance(door, &request.body),
         (&Method::PUT, path) => match traffic_path(path) {
             Some(endpoint) => set_traffic(door, endpoint, &request.body),
@@ -56,11 +58,21 @@ fn traffic_path(path: &str) -> Option<&str> {
         .strip_suffix("/traffic")
 }
 
-fn state(door: &WireDoor) -> Value {
+fn clock(door: &WireDoor) -> Value {
     let speed = door.clock.as_ref().map_or(1.0, |clock| clock.speed());
-    door.sandbox.with(|world| {
-        json!({ "now": to_time(world.now()).to_rfc3339(), "speed": speed, "variants": variants(world) })
-    })
+    let now = door.sandbox.with(|world| to_time(world.now()));
+    json!({ "now": now.to_rfc3339(), "speed": speed })
+}
+
+fn state(door: &WireDoor) -> Value {
+    let mut state = clock(door);
+    if let Some(fields) = state.as_object_mut() {
+        fields.insert(
+            "variants".to_owned(),
+            door.sandbox.with(|world| variants(world)).into(),
+        );
+    }
+    state
 }
 
 fn variants(world: &World) -> Vec<Value> {

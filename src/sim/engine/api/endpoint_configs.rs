@@ -8,7 +8,8 @@ use super::super::error::ApiError;
 use super::super::fleet::{EndpointConfig, VariantSpec};
 use super::super::time::Timestamp;
 use super::super::world::World;
-use super::endpoints::{Tag, pairs, sagemaker_token};
+use super::endpoints::sagemaker_token;
+use super::sagemaker_tags::{Tag, pairs};
 use super::{Empty, page};
 
 /// Input of `CreateEndpointConfig`.

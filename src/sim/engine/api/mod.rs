@@ -3,18 +3,29 @@
 //! Members are named as on the wire. Requests hold everything as optional: what is required is checked by the
 //! operation, so that a client gets AWS's complaint and not a parser's. Unknown members are ignored, as AWS does.
 
+mod activities;
+mod alarm_history;
+mod alarm_shapes;
 mod alarms;
 mod endpoint_configs;
 mod endpoints;
+mod metric_shapes;
 mod metrics;
 mod page;
 mod policies;
+mod policy_spec;
 mod put_policy;
+mod sagemaker_tags;
+mod target_tags;
 mod targets;
 
-pub use alarms::{
-    AlarmHistoryItem, AlarmNames, DescribeAlarmHistory, DescribeAlarmHistoryResponse,
-    DescribeAlarms, DescribeAlarmsResponse, MetricAlarm, PutMetricAlarm, SetAlarmState,
+pub use activities::{
+    DescribeScalingActivities, DescribeScalingActivitiesResponse, NotScaledReason,
+    ScalingActivityShape,
+};
+pub use alarm_history::{AlarmHistoryItem, DescribeAlarmHistory, DescribeAlarmHistoryResponse};
+pub use alarm_shapes::{
+    AlarmNames, DescribeAlarms, DescribeAlarmsResponse, MetricAlarm, PutMetricAlarm, SetAlarmState,
 };
 pub use endpoint_configs::{
     CreateEndpointConfig, CreateEndpointConfigResponse, DescribeEndpointConfigResponse,
@@ -22,11 +33,11 @@ pub use endpoint_configs::{
     ListEndpointConfigsResponse,
 };
 pub use endpoints::{
-    AddTags, CreateEndpoint, DescribeEndpointResponse, EndpointArnOnly, EndpointNameOnly,
-    EndpointSummary, ListEndpoints, ListEndpointsResponse, ListTags, Tag, TagsResponse,
-    UpdateEndpoint, UpdateEndpointWeightsAndCapacities, VariantSummary,
+    CreateEndpoint, DescribeEndpointResponse, EndpointArnOnly, EndpointNameOnly, EndpointSummary,
+    ListEndpoints, ListEndpointsResponse, UpdateEndpoint, UpdateEndpointWeightsAndCapacities,
+    VariantSummary,
 };
-pub use metrics::{
+pub use metric_shapes::{
     Dimension, GetMetricData, GetMetricDataResponse, ListMetrics, ListMetricsResponse, Metric,
     MetricDataQuery, MetricDataResult, MetricStat, PutMetricData,
 };
@@ -35,11 +46,11 @@ pub use policies::{
     ScalingPolicyShape, StepConfiguration, TrackingConfiguration,
 };
 pub use put_policy::{PutScalingPolicy, PutScalingPolicyResponse};
+pub use sagemaker_tags::{AddTags, ListTags, Tag, TagsResponse};
+pub use target_tags::{ResourceArnOnly, TagMap, TagResource, UntagResource};
 pub use targets::{
     DeregisterScalableTarget, DescribeScalableTargets, DescribeScalableTargetsResponse,
-    DescribeScalingActivities, DescribeScalingActivitiesResponse, NotScaledReason,
-    RegisterScalableTarget, RegisterScalableTargetResponse, ResourceArnOnly, ScalableTargetShape,
-    ScalingActivityShape, SuspendedState, TagMap, TagResource, UntagResource,
+    RegisterScalableTarget, RegisterScalableTargetResponse, ScalableTargetShape, SuspendedState,
 };
 
 use serde::{Deserialize, Serialize};

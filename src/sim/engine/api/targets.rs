@@ -1,15 +1,15 @@
-//! Targets, their tags, and scaling activities.
+//! Targets: registering, deregistering, listing.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::activity::Reason;
 use super::super::checks::Checks;
 use super::super::error::ApiError;
 use super::super::scaling::{ScalableTarget, Suspended};
 use super::super::time::Timestamp;
 use super::super::world::World;
+use super::target_tags::{MAX_TAGS, TagMap, check_tags};
 use super::{Empty, INSTANCES, SCALABLE_DIMENSIONS, SERVICE_NAMESPACES, page};
 
 /// Suspended kinds of scaling; a member left out keeps its value.
@@ -26,9 +26,6 @@ pub struct SuspendedState {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheduled_scaling_suspended: Option<bool>,
 }
-
-/// Tags by key.
-pub type TagMap = BTreeMap<String, String>;
 
 /// Input of `RegisterScalableTarget`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -121,132 +118,6 @@ pub struct ScalableTargetShape {
     /// The ARN by which it is tagged.
     #[serde(rename = "ScalableTargetARN")]
     pub arn: String,
-}
-
-/// Input of `DescribeScalingActivities`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct DescribeScalingActivities {
-    /// Always `sagemaker` here.
-    pub service_namespace: Option<String>,
-    /// One target's activities only.
-    pub resource_id: Option<String>,
-    /// Only together with a resource id.
-    pub scalable_dimension: Option<String>,
-    /// 1 to 50.
-    pub max_results: Option<i64>,
-    /// From the page before.
-    pub next_token: Option<String>,
-    /// Also the activities that tell why nothing was scaled.
-    pub include_not_scaled_activities: Option<bool>,
-}
-
-/// Output of `DescribeScalingActivities`.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct DescribeScalingActivitiesResponse {
-    /// A page of activities, newest first.
-    pub scaling_activities: Vec<ScalingActivityShape>,
-    /// Present when there is more.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_token: Option<String>,
-}
-
-/// An activity as `DescribeScalingActivities` shows it.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct ScalingActivityShape {
-    /// Its id.
-    pub activity_id: String,
-    /// Always `sagemaker`.
-    pub service_namespace: &'static str,
-    /// The target's resource id.
-    pub resource_id: String,
-    /// The target's dimension.
-    pub scalable_dimension: String,
-    /// What it does.
-    pub description: String,
-    /// What made it do so.
-    pub cause: String,
-    /// When it began.
-    pub start_time: Timestamp,
-    /// When it ended.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub end_time: Option<Timestamp>,
-    /// How it stands.
-    pub status_code: &'static str,
-    /// A comment on the status.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub status_message: Option<String>,
-    /// Why nothing was scaled.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub not_scaled_reasons: Vec<NotScaledReason>,
-}
-
-/// Why nothing was scaled.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct NotScaledReason {
-    /// AWS's code.
-    pub code: &'static str,
-    /// The maximum it stands at.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_capacity: Option<u32>,
-    /// The minimum it stands at.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub min_capacity: Option<u32>,
-    /// The capacity it has.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub current_capacity: Option<u32>,
-}
-
-impl From<Reason> for NotScaledReason {
-    fn from(reason: Reason) -> Self {
-        let mut shape = Self {
-            code: reason.code(),
-            max_capacity: None,
-            min_capacity: None,
-            current_capacity: None,
-        };
-        match reason {
-            Reason::AtMax(n) => shape.max_capacity = Some(n),
-            Reason::AtMin(n) => shape.min_capacity = Some(n),
-            Reason::AtDesired(n) => shape.current_capacity = Some(n),
-            Reason::AnticipatedFlapping | Reason::Unscalable => {}
-        }
-        shape
-    }
-}
-
-/// Input of `ListTagsForResource`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct ResourceArnOnly {
-    /// A target's ARN.
-    #[serde(rename = "ResourceARN")]
-    pub resource_arn: Option<String>,
-}
-
-/// Input of `TagResource`, and with `Tags` alone the output of `ListTagsForResource`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct TagResource {
-    /// A target's ARN.
-    #[serde(rename = "ResourceARN", skip_serializing_if = "Option::is_none")]
-    pub resource_arn: Option<String>,
-    /// Tags to set.
-    pub tags: Option<TagMap>,
-}
-
-/// Input of `UntagResource`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct UntagResource {
-    /// A target's ARN.
-    #[serde(rename = "ResourceARN")]
-    pub resource_arn: Option<String>,
-    /// Keys to remove.
-    pub tag_keys: Option<Vec<String>>,
 }
 
 /// The ids that name a target in every operation.
@@ -344,8 +215,6 @@ fn parse_resource(ids: &Ids<'_>) -> Result<(String, String), ApiError> {
 
 /// AWS's limit of targets per region (aws-autoscaling.md 1.3).
 const MAX_TARGETS: usize = 500;
-/// Tags per target.
-const MAX_TAGS: usize = 50;
 
 impl World {
     /// Registers a target, or changes one. Every success pulls the running capacity into the bounds.
@@ -441,6 +310,7 @@ impl World {
             )));
         }
         let tags = tags.unwrap_or_default();
+        check_tags(&tags)?;
         if tags.len() > MAX_TAGS {
             return Err(ApiError::validation(
                 "A scalable target can have at most 50 tags.",
@@ -568,166 +438,6 @@ impl World {
             arn: target.arn.clone(),
         }
     }
-
-    /// Lists activities, newest first.
-    ///
-    /// # Errors
-    /// `ValidationException`, `InvalidNextTokenException`.
-    pub fn describe_scaling_activities(
-        &self,
-        request: &DescribeScalingActivities,
-    ) -> Result<DescribeScalingActivitiesResponse, ApiError> {
-        let mut checks = Checks::default();
-        checks.length("resourceId", request.resource_id.as_ref(), 1, 1600);
-        check_listing(
-            &mut checks,
-            request.service_namespace.as_ref(),
-            request.scalable_dimension.as_ref(),
-            request.resource_id.is_some(),
-            request.max_results,
-            50,
-        )?;
-        let with_reasons = request.include_not_scaled_activities.unwrap_or(false);
-        let shapes = self
-            .scaling
-            .activities
-            .newest_first()
-            .filter(|a| with_reasons || a.not_scaled().is_none())
-            .filter(|a| {
-                request
-                    .resource_id
-                    .as_ref()
-                    .is_none_or(|id| **id == *a.resource_id)
-            })
-            .filter(|a| {
-                request
-                    .scalable_dimension
-                    .as_ref()
-                    .is_none_or(|d| **d == *a.dimension)
-            })
-            .map(|a| ScalingActivityShape {
-                activity_id: self.activity_id(a.number),
-                service_namespace: "sagemaker",
-                resource_id: a.resource_id.to_string(),
-                scalable_dimension: a.dimension.to_string(),
-                description: a.description(),
-                cause: a.cause_text(),
-                start_time: Timestamp(a.started),
-                end_time: a.ended.map(Timestamp),
-                status_code: a.status.word(),
-                status_message: a.status_message(),
-                not_scaled_reasons: a
-                    .not_scaled()
-                    .map(NotScaledReason::from)
-                    .into_iter()
-                    .collect(),
-            })
-            .collect();
-        let key = (
-            "activities",
-            &request.resource_id,
-            &request.scalable_dimension,
-            with_reasons,
-        );
-        let size = page::size(request.max_results, 50);
-        let (scaling_activities, next_token) =
-            page::cut(shapes, &key, request.next_token.as_ref(), size)
-                .ok_or_else(ApiError::invalid_next_token)?;
-        Ok(DescribeScalingActivitiesResponse {
-            scaling_activities,
-            next_token,
-        })
-    }
-
-    fn tagged(&mut self, arn: Option<&String>) -> Result<&mut ScalableTarget, ApiError> {
-        let mut checks = Checks::default();
-        checks
-            .required("resourceARN", arn)
-            .length("resourceARN", arn, 1, 1011)
-            .finish()?;
-        let arn = arn.map(String::as_str).unwrap_or_default();
-        self.scaling
-            .targets
-            .iter_mut()
-            .flatten()
-            .find(|t| t.arn == arn)
-            .ok_or_else(|| {
-                ApiError::resource_not_found(format!("The resource {arn} does not exist."))
-            })
-    }
-
-    /// Tags a target.
-    ///
-    /// # Errors
-    /// `ResourceNotFoundException`, `TooManyTagsException`, `ValidationException`.
-    pub fn tag_resource(&mut self, request: &TagResource) -> Result<Empty, ApiError> {
-        Checks::default()
-            .required("tags", request.tags.as_ref())
-            .finish()?;
-        let tags = request.tags.clone().unwrap_or_default();
-        check_tags(&tags)?;
-        let target = self.tagged(request.resource_arn.as_ref())?;
-        let fresh = tags
-            .keys()
-            .filter(|k| !target.tags.contains_key(*k))
-            .count();
-        if target.tags.len() + fresh > MAX_TAGS {
-            return Err(ApiError::too_many_tags(format!(
-                "The resource {} would have more than {MAX_TAGS} tags.",
-                target.arn
-            )));
-        }
-        target.tags.extend(tags);
-        Ok(Empty {})
-    }
-
-    /// Removes tags from a target.
-    ///
-    /// # Errors
-    /// `ResourceNotFoundException`, `ValidationException`.
-    pub fn untag_resource(&mut self, request: &UntagResource) -> Result<Empty, ApiError> {
-        let keys = request.tag_keys.as_ref();
-        Checks::default()
-            .required("tagKeys", keys)
-            .entries("tagKeys", keys, 0, 200)
-            .finish()?;
-        let target = self.tagged(request.resource_arn.as_ref())?;
-        for key in keys.into_iter().flatten() {
-            target.tags.remove(key);
-        }
-        Ok(Empty {})
-    }
-
-    /// Lists the tags of a target.
-    ///
-    /// # Errors
-    /// `ResourceNotFoundException`.
-    pub fn list_tags_for_resource(
-        &mut self,
-        request: &ResourceArnOnly,
-    ) -> Result<TagResource, ApiError> {
-        let tags = self.tagged(request.resource_arn.as_ref())?.tags.clone();
-        Ok(TagResource {
-            resource_arn: None,
-            tags: Some(tags),
-        })
-    }
-}
-
-fn check_tags(tags: &TagMap) -> Result<(), ApiError> {
-    let mut checks = Checks::default();
-    for (key, value) in tags {
-        checks
-            .length("tags.key", Some(key), 1, 128)
-            .length("tags.value", Some(value), 0, 256);
-    }
-    checks.finish()?;
-    if tags.keys().any(|key| key.starts_with("aws:")) {
-        return Err(ApiError::validation(
-            "Tag keys starting with aws: are reserved.",
-        ));
-    }
-    Ok(())
 }
 
 /// Bounds after the request; what it leaves out keeps its value.
