@@ -5,7 +5,7 @@
 //!
 //! # Notes for implementors
 //!
-//! Values are read from figment's tree by [`node`], not by serde: serde stops at the first mistake, and an operator
+//! Values are read from figment's tree by `node`, not by serde: serde stops at the first mistake, and an operator
 //! with three wrong keys wants three lines. Each section lists its keys in one table, from which unknown keys get
 //! their "did you mean".
 

@@ -5,7 +5,7 @@
 //! - Absence is believed only where the part it would be in was read to its end.
 //! - An endpoint that is not `InService` is left alone whole, its policies too. Nothing is lost by that: while it
 //!   is busy AWS scales nothing, whatever policies it has.
-//! - The planner decides what is wanted; whether that may be done is [`super::check`]'s to say, from the same
+//! - The planner decides what is wanted; whether that may be done is [`super::check()`]'s to say, from the same
 //!   facts but with none of this code.
 
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! The runtime: tasks that observe, plan, check and execute, again and again.
 //!
-//! tokio lives here. A task is an idempotent activation; a [`drive`] loop owns when it runs. Triggers (interval,
+//! tokio lives here. A task is an idempotent activation; a [`drive()`] loop owns when it runs. Triggers (interval,
 //! reload, nudge) only say *wake up*, never *what changed*: there is one code path, and it runs all the time.
 //! There are no retries inside a pass beyond the short ones for eventual consistency; the next pass is the retry.
 //!

@@ -150,7 +150,7 @@ class CapacityFollowsTraffic(SandboxTest):
             ServiceNamespace="sagemaker", IncludeNotScaledActivities=True
         )["ScalingActivities"]
         refusals = [a for a in with_reasons if a.get("NotScaledReasons")]
-        self.assertIn("AlreadyAtMinCapacity", {a["NotScaledReasons"][0]["Code"] for a in refusals})
+        self.assertIn("AlreadyAtDesiredCapacity", {a["NotScaledReasons"][0]["Code"] for a in refusals})
         history = self.cloudwatch.describe_alarm_history(HistoryItemType="StateUpdate")["AlarmHistoryItems"]
         self.assertTrue(any("AlarmHigh" in item["AlarmName"] for item in history))
         metrics = self.cloudwatch.list_metrics(Namespace="AWS/SageMaker")["Metrics"]

@@ -106,6 +106,17 @@ async fn the_metrics_are_as_agreed() {
     }
     contract.sort();
     contract.dedup();
+    let documented = include_str!("../../docs/metrics.md");
+    for line in &contract {
+        let name = line.split(' ').next().unwrap();
+        let family = ["_bucket", "_sum", "_count"]
+            .iter()
+            .fold(name, |n, end| n.trim_end_matches(end));
+        assert!(
+            documented.contains(&format!("`{family}`")),
+            "docs/metrics.md lacks {family}"
+        );
+    }
     insta::assert_snapshot!("metrics_contract", contract.join("\n"));
 }
 
