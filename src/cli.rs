@@ -51,7 +51,7 @@ pub struct Common {
     #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
     pub output: Output,
     /// Talk to this server instead of AWS. `AWS_ENDPOINT_URL` and its variants for single services work too.
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", value_parser = url)]
     pub endpoint_url: Option<String>,
     /// How log lines are written to standard error.
     #[arg(long, global = true, value_enum, default_value_t = Logs::Text)]
@@ -138,10 +138,10 @@ pub struct Demo {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Where the status page and metrics are served.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9464")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9464", value_parser = address)]
     pub listen: SocketAddr,
     /// Where the simulated AWS is served.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4599")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4599", value_parser = address)]
     pub sandbox_listen: SocketAddr,
 }
 
@@ -152,7 +152,7 @@ pub struct Run {
     #[arg(long)]
     pub once: bool,
     /// Where the status page and metrics are served, instead of `daemon.http.listen`.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub listen: Option<SocketAddr>,
 }
 
@@ -160,7 +160,7 @@ pub struct Run {
 #[derive(Debug, Clone, Args)]
 pub struct Sandbox {
     /// Where it is served.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4599")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4599", value_parser = address)]
     pub listen: SocketAddr,
     /// How many seconds pass in it per real second. At 1 its clock is the real one, at 0 it stands until turned.
     #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = speed, allow_negative_numbers = true)]
@@ -175,6 +175,21 @@ pub struct Sandbox {
 
 fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| "use for example 90s, 5m or 2h".to_owned())
+}
+
+fn url(text: &str) -> Result<String, String> {
+    let rest = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"));
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.starts_with('/') => Ok(text.to_owned()),
+        _ => Err("use a URL, for example http://127.0.0.1:4599".to_owned()),
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "use an IP address and a port, for example 127.0.0.1:9464".to_owned())
 }
 
 fn speed(text: &str) -> Result<f64, String> {

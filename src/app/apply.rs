@@ -10,10 +10,10 @@ use super::clock::clock_for;
 use super::connect::load_config;
 use super::console::Console;
 use super::failure::{FAILED, Failure};
-use super::inspect::{Looked, look, print_plans, violations, warn_of_gaps};
+use super::inspect::{Looked, any_held, look, print_plans, violations, warn_of_gaps};
 use crate::cli::Common;
 use crate::config::Config;
-use crate::domain::{Safety, ScopeName, check};
+use crate::domain::{Mode, Safety, ScopeName, check};
 use crate::ports::{Event, EventSink};
 use crate::runtime::{Executed, Executor, execute};
 use crate::view::action_line;
@@ -52,14 +52,23 @@ pub(super) async fn apply(
 ) -> Result<u8, Failure> {
     let config = load_config(common)?;
     let looked = look(&config, common).await?;
-    print_plans(&looked, common, console);
+    print_plans(
+        &looked,
+        &violations(&config, &looked, config.safety),
+        common,
+        console,
+    );
+    if config.daemon.mode == Mode::Observe {
+        console.note("evenkeel: the config says `mode: observe`; `apply` writes all the same");
+    }
     let partial = warn_of_gaps(&looked, console);
     let changes: usize = looked
         .values()
         .map(|scope| scope.plan.actions().count())
         .sum();
+    let held = any_held(&looked);
     if changes == 0 {
-        return Ok(if partial { FAILED } else { 0 });
+        return Ok(if partial || held { FAILED } else { 0 });
     }
     let safety = if allow_shrink {
         Safety {
@@ -90,11 +99,22 @@ pub(super) async fn apply(
             return Ok(FAILED);
         }
     }
-    let mut failed = partial;
+    let mut failed = partial || held;
+    let (mut made, mut broken) = (0, 0);
     for (name, scope) in &looked {
         let done = execute_scope(&config, common, (name, scope), safety, console).await?;
-        failed |= done.failed > 0;
+        made += done.done;
+        broken += done.failed;
     }
+    failed |= broken > 0;
+    let skipped = changes.saturating_sub(made + broken);
+    console.note(&match (broken, skipped) {
+        (0, 0) => format!("{made} of {changes} changes made."),
+        (_, 0) => format!("{made} of {changes} changes made, {broken} failed."),
+        _ => format!(
+            "{made} of {changes} changes made, {broken} failed, {skipped} left out after a failure on their target."
+        ),
+    });
     Ok(if failed { FAILED } else { 0 })
 }
 
@@ -110,7 +130,7 @@ async fn execute_scope(
     };
     let checked = check(scope.plan.clone(), fleet, &scope.observed, safety)
         .map_err(|_| Failure::Internal("a plan was accepted, and then refused".to_owned()))?;
-    let clock = clock_for(config, common).await;
+    let (clock, _) = clock_for(config, common).await;
     let events: Arc<dyn EventSink> = Arc::new(Printer(console));
     let executor = Executor {
         scaling: &scope.ports.scaling,

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
 
+use super::connect::endpoint_url;
 use crate::cli::Common;
 use crate::config::Config;
 use crate::http::get;
@@ -15,29 +17,69 @@ use crate::sim::SandboxClock;
 /// A sandbox on this machine answers at once, or is none.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// The real clock; or, when every scope lives in one sandbox on this machine, the sandbox's. Its days may pass in
-/// minutes, and metrics of its afternoon are not to be looked for in our morning.
-pub(super) async fn clock_for(config: &Config, common: &Common) -> Arc<dyn Clock> {
+/// How often, in real time, a daemon looks whether someone turned its sandbox's clock.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// A sandbox's clock, as read from afar.
+#[derive(Debug, Clone)]
+pub(super) struct Followed {
+    clock: Arc<SandboxClock>,
+    url: String,
+}
+
+/// The real clock; or, when every scope lives in one sandbox on this machine, the sandbox's, and how to follow it.
+/// Its days may pass in minutes, and metrics of its afternoon are not to be looked for in our morning.
+pub(super) async fn clock_for(
+    config: &Config,
+    common: &Common,
+) -> (Arc<dyn Clock>, Option<Followed>) {
     let real: Arc<dyn Clock> = Arc::new(SystemClock);
-    match sandbox_time(config, common).await {
-        Some((now, speed)) => Arc::new(SandboxClock::starting_at(now, real, speed)),
-        None => real,
+    let Some(url) = sandbox_url(config, common) else {
+        return (real, None);
+    };
+    let Some((now, speed)) = sandbox_time(&url).await else {
+        return (real, None);
+    };
+    let clock = Arc::new(SandboxClock::starting_at(now, real, speed));
+    let followed = Followed {
+        clock: Arc::clone(&clock),
+        url,
+    };
+    (clock, Some(followed))
+}
+
+/// Turns our clock forward whenever someone has turned the sandbox's, until stopped.
+pub(super) async fn follow(followed: Followed, stop: CancellationToken) {
+    let Followed { clock, url } = followed;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        // A sandbox that does not answer is an AWS that does not answer: the passes will say so.
+        let Some((now, _)) = sandbox_time(&url).await else {
+            continue;
+        };
+        if let Ok(behind) = (now - clock.now()).to_std() {
+            clock.turn(behind);
+        }
     }
 }
 
-async fn sandbox_time(config: &Config, common: &Common) -> Option<(DateTime<Utc>, f64)> {
-    let variable = std::env::var("AWS_ENDPOINT_URL").ok();
-    let url = |scope: &crate::config::Scope| {
-        let ours = common.endpoint_url.as_ref().or(scope.endpoint_url.as_ref());
-        ours.or(variable.as_ref()).cloned()
-    };
-    let mut urls = config.scopes.values().map(|(scope, _)| url(scope));
+fn sandbox_url(config: &Config, common: &Common) -> Option<String> {
+    let mut urls = config
+        .scopes
+        .values()
+        .map(|(scope, _)| endpoint_url(common, scope));
     let first = urls.next().flatten()?;
     if urls.any(|other| other.as_ref() != Some(&first)) {
         return None;
     }
-    let page = format!("{}/_sandbox/clock", first.trim_end_matches('/'));
-    let (_, body) = get(&page, PATIENCE)
+    Some(format!("{}/_sandbox/clock", first.trim_end_matches('/')))
+}
+
+async fn sandbox_time(page: &str) -> Option<(DateTime<Utc>, f64)> {
+    let (_, body) = get(page, PATIENCE)
         .await
         .ok()
         .filter(|(status, _)| status.is_success())?;

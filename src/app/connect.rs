@@ -9,7 +9,7 @@ use wildmatch::WildMatch;
 use super::failure::Failure;
 use crate::aws::{ScopeOptions, connect};
 use crate::cli::Common;
-use crate::config::{Config, Sources, load};
+use crate::config::{Config, Scope, Sources, load};
 use crate::domain::{ScopeName, TargetId};
 use crate::ports::{RequestLog, ScopePorts};
 
@@ -47,6 +47,24 @@ fn matches(pattern: &WildMatch, id: &TargetId) -> bool {
     endpoint || pattern.matches(&id.resource_id())
 }
 
+/// The server that a scope is reached at instead of AWS. The general variable counts here only where none for a
+/// single service is set: those are the SDK's to read.
+pub(super) fn endpoint_url(common: &Common, scope: &Scope) -> Option<String> {
+    let ours = common.endpoint_url.as_ref().or(scope.endpoint_url.as_ref());
+    ours.cloned().or_else(|| {
+        let single = |(key, _): (std::ffi::OsString, _)| {
+            let key = key.as_encoded_bytes();
+            key.starts_with(b"AWS_ENDPOINT_URL_") || key == b"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
+        };
+        if std::env::vars_os().any(single) {
+            return None;
+        }
+        std::env::var("AWS_ENDPOINT_URL")
+            .ok()
+            .filter(|url| !url.is_empty())
+    })
+}
+
 /// Makes the ports of every scope. Nothing is sent yet.
 pub(super) async fn connect_scopes(
     config: &Config,
@@ -58,10 +76,7 @@ pub(super) async fn connect_scopes(
         let options = ScopeOptions {
             region: scope.region.clone(),
             assume_role: scope.assume_role.clone(),
-            endpoint_url: common
-                .endpoint_url
-                .clone()
-                .or_else(|| scope.endpoint_url.clone()),
+            endpoint_url: endpoint_url(common, scope),
             call_timeout: config.daemon.call_timeout,
         };
         let ports = connect(&options, log)

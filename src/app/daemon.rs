@@ -9,9 +9,9 @@ use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
-use super::clock::clock_for;
+use super::clock::{clock_for, follow};
 use super::connect::{connect_scopes, load_config};
 use super::console::Console;
 use super::failure::{FAILED, Failure};
@@ -70,7 +70,7 @@ impl Daemon {
         let wanted = listen_override.unwrap_or(config.daemon.listen);
         let listener = listen(wanted).await.map_err(|error| {
             let hint = "choose another address with --listen, or with daemon.http.listen";
-            anyhow::Error::new(error).context(format!("HTTP: {hint}"))
+            Failure::world(format!("HTTP: {:#}; {hint}", anyhow::Error::new(error)))
         })?;
         let address = listener.local_addr().context("HTTP")?;
         let telemetry = Telemetry::new(config.scopes.keys().cloned()).map_err(Failure::Internal)?;
@@ -169,6 +169,7 @@ impl Daemon {
             .and_then(|config| self.accept(&config).map(|()| settings(&config, now)));
         match outcome {
             Ok(fresh) => {
+                let targets: usize = fresh.fleets.values().map(|fleet| fleet.targets.len()).sum();
                 let mode = fresh.mode;
                 self.settings.send_replace(Arc::new(fresh));
                 self.board.update(|fleet| {
@@ -177,6 +178,9 @@ impl Daemon {
                     fleet.config.problem = None;
                 });
                 self.telemetry.emit(&Event::Reloaded { problem: None });
+                if targets == 0 {
+                    warn!("the config now declares no targets: nothing is supervised any more");
+                }
                 for nudge in &self.nudges {
                     // A full line means that the loop is about to run anyway.
                     nudge.try_send(PassReason::Reload).unwrap_or_default();
@@ -286,10 +290,17 @@ pub(super) fn log_format(common: &Common, console: Console) -> LogFormat {
 pub(super) async fn run(common: &Common, options: &Run, console: Console) -> Result<u8, Failure> {
     start_logs(common, console)?;
     let config = load_config(common)?;
-    let clock = clock_for(&config, common).await;
+    let (clock, followed) = clock_for(&config, common).await;
     // Jitter is for spreading many daemons; two that start together must not draw the same.
     let seed = u64::from(std::process::id()) ^ clock.now().timestamp_millis().unsigned_abs();
     let mut supervisor = Supervisor::new(CancellationToken::new(), GRACE);
+    if let Some(followed) = followed {
+        let stop = supervisor.root().child_token();
+        supervisor.spawn("sandbox clock", async move {
+            follow(followed, stop).await;
+            Ok(())
+        });
+    }
     let (targets, mode) = (config.target_count(), config.daemon.mode);
     let parts = Parts {
         config,
@@ -316,7 +327,7 @@ pub(super) async fn once(common: &Common, console: Console) -> Result<u8, Failur
     let telemetry = Telemetry::new(config.scopes.keys().cloned()).map_err(Failure::Internal)?;
     let telemetry = Arc::new(telemetry);
     let log: Arc<dyn RequestLog> = telemetry.clone();
-    let clock = clock_for(&config, common).await;
+    let (clock, _) = clock_for(&config, common).await;
     let all: BTreeMap<ScopeName, ScopePorts> = connect_scopes(&config, common, &log).await?;
     let now = clock.now();
     let (_keep, settings) = watch::channel(Arc::new(settings(&config, now)));
@@ -341,7 +352,7 @@ pub(super) async fn once(common: &Common, console: Console) -> Result<u8, Failur
         failed |= !pass.outcome.is_success();
         let (outcome, done) = (pass.outcome.label(), pass.done);
         info!(
-            "scope {name}: {outcome}, {done} writes done, {} failed",
+            "scope {name}: {outcome}, writes done: {done}, failed: {}",
             pass.failed
         );
     }

@@ -13,7 +13,7 @@ use super::console::Console;
 use super::daemon::{Daemon, GRACE, Parts, log_format};
 use super::failure::Failure;
 use super::live::LiveLine;
-use super::sandbox::{Served, start};
+use super::sandbox::{Served, WorldFile, start};
 use crate::cli::{Common, Demo};
 use crate::ports::Clock;
 use crate::runtime::Supervisor;
@@ -58,8 +58,12 @@ pub(super) async fn run(common: &Common, options: &Demo, console: Console) -> Re
     let files = Files::write()?;
     let root = CancellationToken::new();
     let mut supervisor = Supervisor::new(root.clone(), GRACE);
+    let world = WorldFile {
+        path: PathBuf::from("config/demo/world.yaml"),
+        text: WORLD.to_owned(),
+    };
     let served = start(
-        WORLD,
+        &world,
         options.speed,
         options.seed,
         options.sandbox_listen,
@@ -121,8 +125,9 @@ fn welcome(options: &Demo, served: &Served, daemon: &Daemon, files: &Files) -> S
          aws --endpoint-url http://{aws} --region us-east-1 application-autoscaling delete-scaling-policy \\\n    \
          --service-namespace sagemaker --scalable-dimension sagemaker:variant:DesiredInstanceCount \\\n    \
          --resource-id endpoint/steady/variant/AllTraffic --policy-name evenkeel-invocations_per_instance\n\n\
-         Ctrl-C ends it.\n\n",
-        options.speed
+         Edit the config and reload it with kill -HUP {}. Ctrl-C ends the demo.\n\n",
+        options.speed,
+        std::process::id()
     )
 }
 

@@ -49,8 +49,12 @@ impl fmt::Display for Failure {
         match self {
             Self::Config(problems) => {
                 let count = problems.0.len();
-                let plural = if count == 1 { "problem" } else { "problems" };
-                write!(f, "the config has {count} {plural}\n{problems}")
+                let (verb, plural) = if count == 1 {
+                    ("is", "problem")
+                } else {
+                    ("are", "problems")
+                };
+                write!(f, "there {verb} {count} {plural}\n{problems}")
             }
             Self::Usage(why) => write!(f, "{why}"),
             // The whole chain, once, here at the edge.

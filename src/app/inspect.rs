@@ -12,9 +12,10 @@ use super::console::Console;
 use super::failure::{FAILED, Failure};
 use super::settings::settings;
 use crate::cli::{Common, Output};
-use crate::config::{Config, resolved};
+use crate::config::{Config, Problem, Problems, resolved};
 use crate::domain::{
-    Mode, Observation, PassReason, Plan, Safety, ScopeName, Violation, check, plan as make_plan,
+    Mode, Note, Observation, PassReason, Plan, Safety, ScopeName, Violation, check,
+    plan as make_plan,
 };
 use crate::ports::{EventSink, NoEvents, NoRequestLog, RequestLog, ScopePorts};
 use crate::runtime::{Board, Observer, Reconciler, Watcher, nudger};
@@ -25,7 +26,16 @@ const CHANGES: u8 = 2;
 
 /// Checks the config.
 pub(super) fn validate(common: &Common, print: bool, console: Console) -> Result<u8, Failure> {
-    let config = load_config(common)?;
+    let config = match load_config(common) {
+        Err(Failure::Config(problems)) if common.output == Output::Json => {
+            console.out(&format!("{:#}\n", problems_json(&problems)));
+            return Err(Failure::Config(problems));
+        }
+        loaded => loaded?,
+    };
+    if config.target_count() == 0 {
+        console.note("evenkeel: the config declares no targets, so nothing would be supervised");
+    }
     if print {
         let tree = resolved(&config);
         let text = match common.output {
@@ -45,10 +55,10 @@ pub(super) fn validate(common: &Common, print: bool, console: Console) -> Result
         .sum();
     let text = match common.output {
         Output::Json => {
-            format!(
-                "{}\n",
-                serde_json::json!({ "valid": true, "scopes": scopes, "targets": targets, "policies": policies })
-            )
+            let counts = serde_json::json!({
+                "valid": true, "scopes": scopes, "targets": targets, "policies": policies,
+            });
+            format!("{counts}\n")
         }
         Output::Text => format!(
             "{}: valid; scopes: {scopes}, targets: {targets}, policies: {policies}\n",
@@ -57,6 +67,19 @@ pub(super) fn validate(common: &Common, print: bool, console: Console) -> Result
     };
     console.out(&text);
     Ok(0)
+}
+
+fn problems_json(problems: &Problems) -> serde_json::Value {
+    let problem = |p: &Problem| {
+        serde_json::json!({
+            "file": p.source,
+            "key": p.path,
+            "what": p.what,
+            "remedy": p.remedy,
+        })
+    };
+    let all: Vec<_> = problems.0.iter().map(problem).collect();
+    serde_json::json!({ "valid": false, "problems": all })
 }
 
 /// One scope, looked at and planned for.
@@ -73,7 +96,7 @@ pub(super) async fn look(
 ) -> Result<BTreeMap<ScopeName, Looked>, Failure> {
     let log: Arc<dyn RequestLog> = Arc::new(NoRequestLog);
     let all = connect_scopes(config, common, &log).await?;
-    let now = clock_for(config, common).await.now();
+    let now = clock_for(config, common).await.0.now();
     let mut looked = BTreeMap::new();
     for (name, ports) in all {
         let Some((_, fleet)) = config.scopes.get(&name) else {
@@ -125,20 +148,32 @@ pub(super) fn violations(
 }
 
 /// Prints plans in the form asked for.
-pub(super) fn print_plans(looked: &BTreeMap<ScopeName, Looked>, common: &Common, console: Console) {
+pub(super) fn print_plans(
+    looked: &BTreeMap<ScopeName, Looked>,
+    refused: &[Violation],
+    common: &Common,
+    console: Console,
+) {
     let plans: Vec<Plan> = looked.values().map(|scope| scope.plan.clone()).collect();
     console.out(&match common.output {
         Output::Text => plan_text(&plans, console.paint),
-        Output::Json => format!("{:#}\n", plan_json(&plans)),
+        Output::Json => format!("{:#}\n", plan_json(&plans, refused)),
     });
+}
+
+/// Whether something that is declared can not be done without a person.
+pub(super) fn any_held(looked: &BTreeMap<ScopeName, Looked>) -> bool {
+    let mut entries = looked.values().flat_map(|scope| &scope.plan.targets);
+    entries.any(|entry| entry.notes.iter().any(Note::holds))
 }
 
 /// Shows what a pass would change.
 pub(super) async fn plan(common: &Common, console: Console) -> Result<u8, Failure> {
     let config = load_config(common)?;
     let looked = look(&config, common).await?;
-    print_plans(&looked, common, console);
-    for violation in violations(&config, &looked, config.safety) {
+    let refused = violations(&config, &looked, config.safety);
+    print_plans(&looked, &refused, common, console);
+    for violation in &refused {
         console.note(&format!(
             "evenkeel: this plan would be refused: {violation}"
         ));
@@ -147,24 +182,25 @@ pub(super) async fn plan(common: &Common, console: Console) -> Result<u8, Failur
         return Ok(FAILED);
     }
     let changes = looked.values().any(|scope| !scope.plan.is_empty());
-    Ok(if changes { CHANGES } else { 0 })
+    Ok(match (changes, any_held(&looked)) {
+        (true, _) => CHANGES,
+        (false, true) => FAILED,
+        (false, false) => 0,
+    })
 }
 
 /// Shows each target as it stands.
 pub(super) async fn status(common: &Common, console: Console) -> Result<u8, Failure> {
     let mut config = load_config(common)?;
-    config.daemon.mode = Mode::Observe;
+    // Looking writes nothing, whatever the config says; what is shown is what the config says.
+    let mode = std::mem::replace(&mut config.daemon.mode, Mode::Observe);
     let log: Arc<dyn RequestLog> = Arc::new(NoRequestLog);
     let all = connect_scopes(&config, common, &log).await?;
-    let clock = clock_for(&config, common).await;
+    let (clock, _) = clock_for(&config, common).await;
     let events: Arc<dyn EventSink> = Arc::new(NoEvents);
     let now = clock.now();
     let (_keep, settings) = watch::channel(Arc::new(settings(&config, now)));
-    let board = Arc::new(Board::new(
-        now,
-        Mode::Observe,
-        config.scopes.keys().cloned(),
-    ));
+    let board = Arc::new(Board::new(now, mode, config.scopes.keys().cloned()));
     let mut failed = false;
     for (name, ports) in all {
         let mut reconciler = Reconciler::new(

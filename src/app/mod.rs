@@ -46,6 +46,12 @@ pub fn main(cli: &Cli) -> u8 {
 
 async fn dispatch(cli: &Cli, console: Console) -> Result<u8, Failure> {
     let common = &cli.common;
+    if matches!(
+        cli.command,
+        Command::Plan | Command::Status | Command::Apply { .. }
+    ) {
+        daemon::start_logs(common, console)?;
+    }
     match &cli.command {
         Command::Validate { resolved } => inspect::validate(common, *resolved, console),
         Command::Plan => inspect::plan(common, console).await,

@@ -1,7 +1,7 @@
 //! `sandbox`: the simulated AWS on its own.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,11 +13,12 @@ use super::console::Console;
 use super::daemon::{GRACE, start_logs};
 use super::failure::Failure;
 use crate::cli::{Common, Sandbox as Options};
+use crate::config::{Problem, Problems, syntax_problem};
 use crate::http::{Limits, listen, serve};
 use crate::ports::Clock;
 use crate::runtime::{Supervisor, SystemClock};
 use crate::sim::engine::Options as WorldOptions;
-use crate::sim::scenario::Scenario;
+use crate::sim::scenario::{Scenario, ScenarioError};
 use crate::sim::wire::WireDoor;
 use crate::sim::{Sandbox, SandboxClock, to_instant};
 
@@ -39,24 +40,54 @@ pub(super) struct Served {
     pub(super) address: SocketAddr,
 }
 
-/// Builds a world from a world file's text and serves it under the supervisor.
+/// A world file: where it is, and what it says.
+#[derive(Debug, Clone, Default)]
+pub(super) struct WorldFile {
+    pub(super) path: PathBuf,
+    pub(super) text: String,
+}
+
+impl WorldFile {
+    /// A mistake in it.
+    fn problem(&self, error: &ScenarioError) -> Failure {
+        let (path, what, remedy) = match error {
+            ScenarioError::Syntax(said) => {
+                let (what, remedy) = syntax_problem(said, &self.path);
+                (String::new(), what, remedy.to_owned())
+            }
+            ScenarioError::Value { path, problem } => {
+                (path.clone(), problem.clone(), String::new())
+            }
+        };
+        let source = self.path.display().to_string();
+        let problem = Problem {
+            source,
+            path,
+            what,
+            remedy,
+        };
+        Failure::Config(Problems(vec![problem]))
+    }
+}
+
+/// Builds a world from a world file and serves it under the supervisor.
 pub(super) async fn start(
-    world: &str,
+    world: &WorldFile,
     speed: f64,
     seed: u64,
     address: SocketAddr,
     supervisor: &mut Supervisor,
 ) -> Result<Served, Failure> {
-    let scenario = Scenario::parse(world).context("world file")?;
+    let scenario = Scenario::parse(&world.text).map_err(|error| world.problem(&error))?;
     let listener = listen(address).await.map_err(|error| {
         let hint = "choose another address with --listen or --sandbox-listen";
-        anyhow::Error::new(error).context(format!("sandbox: {hint}"))
+        Failure::world(format!("sandbox: {:#}; {hint}", anyhow::Error::new(error)))
     })?;
     let address = listener.local_addr().context("sandbox")?;
     let clock = Arc::new(SandboxClock::new(Arc::new(SystemClock), speed));
     let engine = scenario
         .build(&WorldOptions::default(), seed, to_instant(clock.now()))
-        .context("world file")?;
+        .map_err(|error| world.problem(&error))?;
     let sandbox = Arc::new(Sandbox::new(engine, clock.clone()));
     let door = Arc::new(WireDoor::new(
         Arc::clone(&sandbox),
@@ -86,13 +117,16 @@ pub(super) async fn start(
 }
 
 /// Reads a world file; none is an empty world.
-pub(super) fn read_world(path: Option<&Path>) -> Result<String, Failure> {
+pub(super) fn read_world(path: Option<&Path>) -> Result<WorldFile, Failure> {
     let Some(path) = path else {
-        return Ok(String::new());
+        return Ok(WorldFile::default());
     };
     let text =
         std::fs::read_to_string(path).with_context(|| format!("world file {}", path.display()))?;
-    Ok(text)
+    Ok(WorldFile {
+        path: path.to_owned(),
+        text,
+    })
 }
 
 /// Serves until stopped.
@@ -114,9 +148,10 @@ pub(super) async fn run(
     )
     .await?;
     let url = format!("http://{}", served.address);
+    let region = served.sandbox.with(|world| world.region().to_owned());
     console.out(&format!(
         "sandbox on {url} at speed {}, seed {}\n\n  \
-         export AWS_ENDPOINT_URL={url} AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1\n  \
+         export AWS_ENDPOINT_URL={url} AWS_REGION={region} AWS_DEFAULT_REGION={region}\n  \
          export AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox\n  \
          aws sagemaker list-endpoints\n  curl {url}/_sandbox\n",
         served.clock.speed(),

@@ -100,12 +100,14 @@ async fn load(options: &ScopeOptions) -> SdkConfig {
     }
     if let Some(url) = &options.endpoint_url {
         loader = loader.endpoint_url(url.clone());
-        if is_loopback(url) && std::env::var_os("AWS_ACCESS_KEY_ID").is_none() {
-            // A sandbox on this machine checks no signature; asking a metadata service for credentials to sign with
-            // would only take time. Real credentials are never sent there by accident either.
-            loader =
-                loader.credentials_provider(Credentials::from_keys("sandbox", "sandbox", None));
-            if options.region.is_none() && std::env::var_os("AWS_REGION").is_none() {
+        // A sandbox on this machine checks no signature; asking a metadata service for credentials to sign with, or
+        // for a region, would only take time. Real credentials are never sent there by accident either.
+        if is_loopback(url) {
+            if !is_set("AWS_ACCESS_KEY_ID") {
+                let any = Credentials::from_keys("sandbox", "sandbox", None);
+                loader = loader.credentials_provider(any);
+            }
+            if options.region.is_none() && !is_set("AWS_REGION") && !is_set("AWS_DEFAULT_REGION") {
                 loader = loader.region(Region::from_static("us-east-1"));
             }
         }
@@ -123,6 +125,11 @@ async fn load(options: &ScopeOptions) -> SdkConfig {
             config.into_builder().credentials_provider(provider).build()
         }
     }
+}
+
+/// Whether a variable is there and says something.
+fn is_set(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
 /// Whether the URL's host is this machine.

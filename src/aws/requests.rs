@@ -56,6 +56,7 @@ impl Intercept for RequestCounter {
                 _ => ErrorKind::Unreachable.label(),
             },
         };
+        tracing::trace!(aws.operation = operation, outcome, "{operation}: {outcome}");
         self.log.request(self.service, operation, outcome);
         Ok(())
     }

@@ -86,12 +86,11 @@ pub(super) fn read_scopes(node: Option<&Node<'_>>) -> BTreeMap<ScopeName, (Scope
         let Some(scope_name) = name.parsed::<ScopeName>() else {
             continue;
         };
-        let text = |key: &str| fields.get(key).and_then(|n| n.text());
         let endpoint_url = fields.get("endpoint_url").and_then(|n| read_url(&n));
         let assume_role = fields.get("assume_role").and_then(|n| read_role(&n));
         let scope = Scope {
             name: scope_name.clone(),
-            region: text("region"),
+            region: fields.get("region").and_then(|n| read_region(&n)),
             assume_role,
             endpoint_url,
         };
@@ -122,6 +121,28 @@ pub(super) fn read_scopes(node: Option<&Node<'_>>) -> BTreeMap<ScopeName, (Scope
         scopes.insert(name, (scope, fleet));
     }
     scopes
+}
+
+fn read_region(node: &Node<'_>) -> Option<String> {
+    let text = node.text()?;
+    let parts: Vec<&str> = text.split('-').collect();
+    let looks_right = parts.len() >= 3
+        && parts.iter().all(|p| {
+            !p.is_empty()
+                && p.chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+        })
+        && parts
+            .last()
+            .is_some_and(|p| p.chars().all(|c| c.is_ascii_digit()));
+    if looks_right {
+        return Some(text);
+    }
+    node.report(
+        format!("`{text}` is not a region"),
+        "write for example `us-west-2`, or leave the key out to take the environment's",
+    );
+    None
 }
 
 fn read_url(node: &Node<'_>) -> Option<String> {

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 pub use problem::{Problem, Problems};
 pub use resolved::resolved;
-pub use source::{Sources, VARIABLE_PREFIX};
+pub use source::{Sources, VARIABLE_PREFIX, syntax_problem};
 
 use crate::domain::{DesiredFleet, Mode, Safety, ScopeName};
 use node::{Context, Node};

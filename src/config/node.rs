@@ -154,7 +154,7 @@ impl<'a> Node<'a> {
             .collect()
     }
 
-    /// The entries of a list.
+    /// The entries of a list. Lists add up over files, so an entry is numbered within the file it stands in.
     pub(super) fn entries(&self) -> Vec<Node<'a>> {
         let Value::Array(_, list) = self.value else {
             self.report(
@@ -163,8 +163,15 @@ impl<'a> Node<'a> {
             );
             return Vec::new();
         };
-        let entry = |(i, value)| self.child(value, format!("{}[{i}]", self.path));
-        list.iter().enumerate().map(entry).collect()
+        let mut counts = std::collections::BTreeMap::new();
+        let mut entry = |value| {
+            let mut node = self.child(value, String::new());
+            let count = counts.entry(node.source()).or_insert(0_usize);
+            node.path = format!("{}[{count}]", self.path);
+            *count += 1;
+            node
+        };
+        list.iter().map(&mut entry).collect()
     }
 
     /// Whether a section stands here.
@@ -239,11 +246,26 @@ impl<'a> Node<'a> {
         signed.or_else(|| n.to_u128().and_then(|n| i64::try_from(n).ok()))
     }
 
+    /// Whether a number stands in quotes, which makes it a text; reported if so.
+    fn is_quoted_number(&self) -> bool {
+        let Value::String(_, text) = self.value else {
+            return false;
+        };
+        let is_number = text.trim().parse::<f64>().is_ok();
+        if is_number {
+            self.report(
+                format!("\"{text}\" is a text, and a number is expected"),
+                format!("write {} without quotes", text.trim()),
+            );
+        }
+        is_number
+    }
+
     /// A whole number from 0 to 2147483647, the API's integer.
     pub(super) fn count(&self) -> Option<u32> {
         let signed = self.whole().and_then(|n| i32::try_from(n).ok());
         let fits = signed.and_then(|n| u32::try_from(n).ok());
-        if fits.is_none() {
+        if fits.is_none() && !self.is_quoted_number() {
             self.report(
                 format!("{} is not a whole number of 0 or more", self.shown()),
                 "write a whole number from 0 to 2147483647",
@@ -259,7 +281,7 @@ impl<'a> Node<'a> {
             _ => None,
         };
         let number = fraction.or_else(|| self.whole().map(crate::num::from_i64));
-        if number.is_none() {
+        if number.is_none() && !self.is_quoted_number() {
             self.report(
                 format!("{} is not a number", self.shown()),
                 "write a number",
@@ -284,10 +306,12 @@ impl<'a> Node<'a> {
         };
         let fits = share.filter(|s| (0.0..=1.0).contains(s));
         if fits.is_none() {
-            self.report(
-                format!("{} is not a share", self.shown()),
-                "write a percentage from 0% to 100%",
-            );
+            let percent = self.whole().filter(|n| (0..=100).contains(n));
+            let remedy = match percent {
+                Some(n) => format!("did you mean `{n}%`?"),
+                None => "write a percentage from 0% to 100%".to_owned(),
+            };
+            self.report(format!("{} is not a share", self.shown()), remedy);
         }
         fits
     }

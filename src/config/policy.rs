@@ -67,13 +67,6 @@ pub(super) fn read_policies(node: &Node<'_>, target: &TargetId) -> Vec<Policy> {
         let Some(policy) = read_policy(&entry, target) else {
             continue;
         };
-        if policies.iter().any(|p| p.name == policy.name) {
-            entry.report(
-                format!("a second policy of this target is called `{}`", policy.name),
-                "give each policy a `name` of its own",
-            );
-            continue;
-        }
         let same = |p: &&Policy| match (p.tracked_metric(), policy.tracked_metric()) {
             (Some(a), Some(b)) => a.is_same_series(b),
             _ => false,
@@ -82,6 +75,13 @@ pub(super) fn read_policies(node: &Node<'_>, target: &TargetId) -> Vec<Policy> {
             entry.report(
                 format!("policy `{}` tracks the same metric", first.name),
                 "keep one: AWS allows one target-tracking policy per metric on a target",
+            );
+            continue;
+        }
+        if policies.iter().any(|p| p.name == policy.name) {
+            entry.report(
+                format!("a second policy of this target is called `{}`", policy.name),
+                "give each policy a `name` of its own",
             );
             continue;
         }

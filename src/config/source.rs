@@ -181,6 +181,30 @@ fn format_of(path: &Path) -> Option<FileFormat> {
     }
 }
 
+/// What a parser said, without what it says to programmers, and a remedy for what people do most.
+#[must_use]
+pub fn syntax_problem(said: &str, path: &Path) -> (String, &'static str) {
+    let named = said.replace("<input>", &path.display().to_string());
+    let kept: Vec<&str> = named
+        .lines()
+        .filter(|line| !line.contains("Options") && !line.contains("from_str_multiple"))
+        .collect();
+    let text = format!("is not well formed: {}", kept.join("\n").trim());
+    let has = |words: &[&str]| words.iter().any(|word| said.to_lowercase().contains(word));
+    let remedy = if has(&["duplicate"]) {
+        "keep one of the two keys"
+    } else if has(&["from_str_multiple", "multiple documents"]) {
+        "write one document per file: a directory of files is merged"
+    } else if has(&["tab"]) {
+        "indent with spaces"
+    } else if has(&["nan", "infinit", ".inf"]) {
+        "write a finite number"
+    } else {
+        "look at this line and the one above: indentation, colons, quotes and brackets must match"
+    };
+    (text, remedy)
+}
+
 /// A file's tree, already parsed, under the file's name.
 struct FileLayer {
     path: PathBuf,
@@ -215,10 +239,9 @@ fn read_file(path: &Path) -> Result<FileLayer, Problem> {
             path: path.to_owned(),
             data: Profile::Default.collect(dict),
         }),
-        Err(why) => Err(file_problem(
-            path,
-            format!("is not well formed: {}", why.trim()),
-            "",
-        )),
+        Err(why) => {
+            let (what, remedy) = syntax_problem(&why, path);
+            Err(file_problem(path, what, remedy))
+        }
     }
 }

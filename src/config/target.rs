@@ -40,10 +40,15 @@ pub(super) fn read_profiles<'a>(node: &Node<'a>) -> BTreeMap<String, Profile<'a>
     profiles
 }
 
+/// A target to read policies for when there is none.
+fn anyone() -> Option<TargetId> {
+    "endpoint/any/variant/any".parse().ok()
+}
+
 /// Checks the profiles that no target uses, as if a variant's target did: a mistake should not wait for its first
 /// user.
 pub(super) fn check_unused(profiles: &BTreeMap<String, Profile<'_>>) {
-    let Ok(anyone) = "endpoint/any/variant/any".parse::<TargetId>() else {
+    let Some(anyone) = anyone() else {
         return;
     };
     for profile in profiles.values().filter(|p| !p.used.get()) {
@@ -107,18 +112,21 @@ fn read_target(
     let shared_bounds = profile.and_then(|p| p.bounds.as_ref());
     let own_bounds = fields.get("bounds");
     let bounds = read_bounds(fields.node(), own_bounds.as_ref(), shared_bounds);
-    let (endpoint, variant) = (endpoint?, variant?);
-    let id = TargetId::Instances { endpoint, variant };
+    let id = endpoint
+        .zip(variant)
+        .map(|(endpoint, variant)| TargetId::Instances { endpoint, variant });
+    // Policies of a target without a name are read all the same, or their mistakes would hide behind this one.
+    let anyone = anyone();
     let own_policies = fields.get("policies");
     let policies = own_policies
         .as_ref()
         .or_else(|| profile.and_then(|p| p.policies.as_ref()))
-        .map(|node| read_policies(node, &id))
+        .and_then(|node| Some(read_policies(node, id.as_ref().or(anyone.as_ref())?)))
         .unwrap_or_default();
     Some((
         scope?,
         DesiredTarget {
-            id,
+            id: id?,
             bounds: bounds?,
             policies,
         },

@@ -3,7 +3,7 @@
 //! One writer publishes it, immutable; the page, the metrics, `status` and later the detectors read it. Nothing
 //! that shows something asks AWS.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::desired::Mode;
 use super::metric::Datapoint;
 use super::name::{PolicyName, ScopeName};
 use super::observed::{EndpointStatus, ObservedVariant};
-use super::plan::{Note, Verdict};
+use super::plan::{Note, Verdict, Wait};
 use super::policy::Policy;
 use super::target::TargetId;
 
@@ -78,6 +78,8 @@ pub enum PassReason {
     Reload,
     /// The watcher saw something that a pass may act on.
     Nudge,
+    /// The pass before it wrote something, and this one reads it back.
+    ReadBack,
     /// Someone asked for exactly one.
     Once,
 }
@@ -91,6 +93,7 @@ impl PassReason {
             Self::Interval => "interval",
             Self::Reload => "reload",
             Self::Nudge => "nudge",
+            Self::ReadBack => "read_back",
             Self::Once => "once",
         }
     }
@@ -210,13 +213,23 @@ pub struct TargetSnapshot {
     pub failure: Option<WriteFailure>,
 }
 
+impl TargetSnapshot {
+    /// Whether the last pass could not read what AWS holds for it: then what is absent here is unknown.
+    #[must_use]
+    pub fn is_unseen(&self) -> bool {
+        matches!(self.verdict, Verdict::Waiting(Wait::Unseen(_)))
+    }
+}
+
 /// What the watcher knows of a scope.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct WatchSnapshot {
-    /// When it last looked.
+    /// When it last saw everything.
     pub at: Option<DateTime<Utc>>,
     /// Alarms of target tracking by name.
     pub alarms: BTreeMap<String, ObservedAlarm>,
+    /// Alarms that a policy named before the last look, and that CloudWatch did not have then.
+    pub gone: BTreeSet<String>,
     /// The newest mature value of each declared policy's metric.
     pub values: BTreeMap<(TargetId, PolicyName), Datapoint>,
     /// The last activity of each target that scaled, or tried to.

@@ -21,7 +21,17 @@ pub trait Task: Send {
     fn interval(&self) -> Duration;
 
     /// Runs once. When `stop` is cancelled, it starts no more work, lets a write in flight finish, and returns.
-    async fn activate(&mut self, reason: PassReason, stop: &CancellationToken);
+    /// Returns when to come back, if sooner than the interval says.
+    async fn activate(&mut self, reason: PassReason, stop: &CancellationToken) -> Option<Again>;
+}
+
+/// A wish to run again before the interval is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Again {
+    /// After so much time.
+    pub after: Duration,
+    /// Why.
+    pub reason: PassReason,
 }
 
 /// What a loop needs beside its task.
@@ -60,13 +70,18 @@ pub async fn drive<T: Task>(
         pace.heartbeats.beat(&name, pace.patience);
         let started = pace.clock.now();
         let span = tracing::info_span!("activation", task = %name, reason = reason.label());
-        task.activate(reason, &stop).instrument(span).await;
+        let again = task.activate(reason, &stop).instrument(span).await;
         let interval = task.interval().mul_f64(0.9 + 0.2 * jitter.f64());
         let took = (pace.clock.now() - started).to_std().unwrap_or_default();
-        pace.heartbeats.beat(&name, pace.patience + interval);
+        let rest = interval.saturating_sub(took);
+        let (wait, next) = match again.filter(|again| again.after < rest) {
+            Some(again) => (again.after, again.reason),
+            None => (rest, PassReason::Interval),
+        };
+        pace.heartbeats.beat(&name, pace.patience + wait);
         tokio::select! {
             () = stop.cancelled() => break,
-            () = pace.clock.sleep(interval.saturating_sub(took)) => reason = PassReason::Interval,
+            () = pace.clock.sleep(wait) => reason = next,
             Some(nudge) = nudges.recv() => {
                 reason = nudge;
                 // A nudge per second at the most: what nudges may itself be caused by a pass. A second of real time

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Settings;
 use super::board::Board;
-use super::drive::Task;
+use super::drive::{Again, Task};
 use super::execute::{Executed, Executor, execute};
 use super::observe::Observer;
 use crate::domain::{
@@ -35,6 +35,9 @@ pub struct Reconciler {
     failures: BTreeMap<TargetId, WriteFailure>,
     told: Told,
 }
+
+/// How soon after writes the scope is read again; AWS's own reads may lag a few seconds behind its writes.
+const READ_BACK: Duration = Duration::from_secs(5);
 
 /// What has been told already: a difference is drift once, not once a minute.
 #[derive(Debug, Default)]
@@ -322,7 +325,12 @@ impl Task for Reconciler {
         self.settings.borrow().reconcile_interval
     }
 
-    async fn activate(&mut self, reason: PassReason, stop: &CancellationToken) {
-        self.pass(reason, stop).await;
+    async fn activate(&mut self, reason: PassReason, stop: &CancellationToken) -> Option<Again> {
+        let summary = self.pass(reason, stop).await;
+        // What was written is read back soon, so that whoever looks does not see the old state for an interval.
+        (summary.done > 0).then_some(Again {
+            after: READ_BACK,
+            reason: PassReason::ReadBack,
+        })
     }
 }

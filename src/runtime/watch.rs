@@ -1,6 +1,6 @@
 //! The watcher: alarms, metric values and scaling activities of a scope.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Settings;
 use super::board::Board;
-use super::drive::Task;
+use super::drive::{Again, Task};
 use crate::domain::{
     Activity, ActivityStatus, Datapoint, DesiredFleet, ObservedAlarm, PassReason, PolicyName,
     ScopeName, TargetId, WatchSnapshot,
@@ -85,6 +85,8 @@ impl Watcher {
         };
         let fleet = settings.fleets.get(&self.scope).unwrap_or(&none);
         let queries = queries_of(fleet);
+        // Names that were there before the look: a policy put meanwhile has alarms that the list may lack.
+        let named = named_alarms(&self.board, &self.scope);
         let since = self.since.unwrap_or_else(|| back(now, FIRST_LOOK_BACK));
         let (alarms, activities, values) = tokio::join!(
             self.ports.metrics.alarms(TRACKING_ALARMS),
@@ -102,11 +104,16 @@ impl Watcher {
         let activities = self.digest(activities, fleet, now);
         self.board.update_scope(&self.scope, |scope| {
             let held = &mut scope.watch;
-            held.at = Some(now);
+            // Only a look that saw everything counts as one, or an alert on its age would never fire.
+            if problems.is_empty() {
+                held.at = Some(now);
+            }
             held.problems = problems;
             // What could not be read keeps its last state; the problem says that it is old.
             if alarms.gap.is_none() {
                 held.alarms = by_name(alarms.items);
+                held.gone = named;
+                held.gone.retain(|name| !held.alarms.contains_key(name));
             }
             if let Ok(values) = values {
                 held.values = values;
@@ -175,6 +182,24 @@ impl Watcher {
 
 fn back(now: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
     now.checked_sub_signed(by).unwrap_or(now)
+}
+
+/// The alarms that the declared policies name, as the last pass saw them.
+fn named_alarms(board: &Board, scope: &ScopeName) -> BTreeSet<String> {
+    let fleet = board.current();
+    let targets = fleet
+        .scopes
+        .get(scope)
+        .into_iter()
+        .flat_map(|s| s.targets.values());
+    let names = targets.flat_map(|target| {
+        let declared = target
+            .policies
+            .iter()
+            .filter_map(|p| target.alarms.get(&p.name));
+        declared.flatten().cloned().collect::<Vec<_>>()
+    });
+    names.collect()
 }
 
 fn by_name(alarms: Vec<ObservedAlarm>) -> BTreeMap<String, ObservedAlarm> {
@@ -254,10 +279,11 @@ impl Task for Watcher {
         self.settings.borrow().watch_interval
     }
 
-    async fn activate(&mut self, _reason: PassReason, stop: &CancellationToken) {
+    async fn activate(&mut self, _reason: PassReason, stop: &CancellationToken) -> Option<Again> {
         tokio::select! {
             () = self.look() => {}
             () = stop.cancelled() => {}
         }
+        None
     }
 }

@@ -174,6 +174,15 @@ fn endpoint_setup(
     if file.variants.is_empty() {
         return Err(value(path, "an endpoint needs at least one variant"));
     }
+    let mut names = BTreeSet::new();
+    for (i, variant) in file.variants.iter().enumerate() {
+        if !names.insert(&variant.name) {
+            return Err(value(
+                &format!("{path}.variants[{i}].name"),
+                format!("a second variant is called `{}`", variant.name),
+            ));
+        }
+    }
     let variants = file
         .variants
         .iter()
@@ -215,6 +224,12 @@ fn variant_setup(
     options: &Options,
 ) -> Result<VariantSetup, ScenarioError> {
     check_name(&file.name, path)?;
+    if file.instances == 0 {
+        return Err(value(
+            &format!("{path}.instances"),
+            "a real-time variant has at least 1 instance",
+        ));
+    }
     let start_up = match &file.start_up {
         Some(text) => span_range(text).map_err(|p| value(&format!("{path}.start_up"), p))?,
         None => options.start_up,
@@ -262,6 +277,9 @@ impl TrafficFile {
         };
         let shape = match self {
             Self::Steady(rpm) => Shape::Steady { rpm: rate(*rpm)? },
+            Self::Daily { low, high, .. } if low > high => {
+                return Err(format!("`low`, {low}, is above `high`, {high}"));
+            }
             Self::Daily {
                 low,
                 high,
@@ -284,6 +302,9 @@ impl TrafficFile {
                 lasting: minutes(lasting)?,
             },
             Self::Trace(rpm) => {
+                if rpm.is_empty() {
+                    return Err("a trace needs at least one rate".to_owned());
+                }
                 let rpm: Vec<f64> = rpm.iter().map(|x| rate(*x)).collect::<Result<_, _>>()?;
                 Shape::Trace {
                     rpm: Arc::from(rpm),

@@ -9,7 +9,7 @@ use tracing::{debug, error, info, warn};
 use super::fleet::families;
 use super::metrics::{Counters, Fault, target_values};
 use crate::domain::{
-    Activity, ActivityStatus, FleetSnapshot, PassOutcome, PassSummary, ScopeName, Verdict,
+    Activity, ActivityStatus, FleetSnapshot, PassOutcome, PassSummary, ScopeName, Verdict, Wait,
 };
 use crate::ports::{Event, EventSink, RequestLog};
 use crate::view::{action_line, activity_line, reason_text, wait_text};
@@ -96,11 +96,11 @@ impl Telemetry {
         match outcome {
             PassOutcome::Changed => info!(
                 %scope, pass = number, reason, duration_ms = took_ms,
-                "pass {number} of scope {scope}: {} writes done", summary.done
+                "pass {number} of scope {scope}: writes done: {}", summary.done
             ),
             PassOutcome::Failed => warn!(
                 %scope, pass = number, reason, duration_ms = took_ms,
-                "pass {number} of scope {scope}: {} writes done, {} failed", summary.done, summary.failed
+                "pass {number} of scope {scope}: writes done: {}, failed: {}", summary.done, summary.failed
             ),
             _ => debug!(
                 %scope, pass = number, reason, duration_ms = took_ms,
@@ -194,6 +194,10 @@ impl EventSink for Telemetry {
                 target,
                 verdict,
             } => match verdict {
+                // The endpoint is there and the variant is not: most likely a typing error.
+                Verdict::Waiting(wait @ Wait::VariantMissing { .. }) => {
+                    warn!(%scope, target.id = %target, "{target}: {}", wait_text(wait));
+                }
                 Verdict::Waiting(wait) => {
                     info!(%scope, target.id = %target, "{target}: {}", wait_text(wait));
                 }

@@ -96,7 +96,7 @@ impl Gauges {
             )?,
             last_watch: gauge(
                 "watch_last_timestamp_seconds",
-                "When metrics, alarms and activities were last looked at; 0 before the first look.",
+                "When metrics, alarms and activities were last read without error; 0 before that.",
                 &[TARGET[0]],
             )?,
             ready: gauge(

@@ -77,10 +77,10 @@ where
     let filter = match std::env::var("EVENKEEL_LOG") {
         Ok(text) => Targets::from_str(&text).map_err(|e| format!("EVENKEEL_LOG: {e}"))?,
         Err(_) => Targets::new()
-            .with_default(if verbosity > 2 {
-                Level::DEBUG
-            } else {
-                Level::WARN
+            .with_default(match verbosity {
+                0 => Level::ERROR,
+                1 | 2 => Level::WARN,
+                _ => Level::DEBUG,
             })
             .with_target(
                 "evenkeel",
@@ -97,7 +97,9 @@ where
         LogFormat::Text { colour } => registry
             .with(layer.with_ansi(colour).event_format(Sentences))
             .try_init(),
-        LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
+        LogFormat::Json => registry
+            .with(layer.json().flatten_event(true).with_target(false))
+            .try_init(),
     }
     .map_err(|error| error.to_string())
 }

@@ -3,14 +3,17 @@
 //! Pure functions from domain facts to text and JSON. The command line, the page and the log lines all come here,
 //! so that one thing is said in one way.
 
+mod alarms;
 mod plan;
 mod status;
 mod words;
 
+pub use alarms::{AlarmView, alarms_of};
 pub use plan::{plan_json, plan_text};
 pub use status::{status_json, status_text};
 pub use words::{
-    action_line, activity_line, effect_text, not_scaled_text, note_text, reason_text, wait_text,
+    action_line, activity_line, effect_text, happened, not_scaled_text, note_text, reason_text,
+    wait_text,
 };
 
 /// Whether text may carry colour.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::words::{action_line, change_text, effect_text, note_text, reason_text, wait_text};
 use super::{Lines, Paint, Tone};
-use crate::domain::{Change, Plan, TargetPlan, Verdict};
+use crate::domain::{Change, Plan, TargetPlan, Verdict, Violation, Wait};
 
 /// The plans of all scopes as text: every target with what would change and why, or why nothing would.
 #[must_use]
@@ -66,7 +66,7 @@ fn target_lines(entry: &TargetPlan, paint: Paint, lines: &mut Lines) {
         let mark = if note.holds() {
             paint.paint(Tone::Bad, "!")
         } else {
-            "-".to_owned()
+            "note:".to_owned()
         };
         lines.push(format!("    {mark} {}", note_text(note)));
     }
@@ -79,7 +79,11 @@ fn summary(plans: &[Plan]) -> String {
     let converged = count(|v| *v == Verdict::Converged);
     let waiting = count(|v| matches!(v, Verdict::Waiting(_)));
     let held = count(|v| *v == Verdict::Held);
+    let unseen = entries()
+        .filter(|t| matches!(t.verdict, Verdict::Waiting(Wait::Unseen(_))))
+        .count();
     let changes = match actions {
+        0 if unseen > 0 => "Nothing planned, as AWS could not be read".to_owned(),
         0 => "No changes".to_owned(),
         1 => "1 change".to_owned(),
         n => format!("{n} changes"),
@@ -99,10 +103,11 @@ fn summary(plans: &[Plan]) -> String {
 
 /// The plans of all scopes as JSON.
 #[must_use]
-pub fn plan_json(plans: &[Plan]) -> Value {
+pub fn plan_json(plans: &[Plan], refused: &[Violation]) -> Value {
     let changes: usize = plans.iter().map(|plan| plan.actions().count()).sum();
     json!({
         "changes": changes,
+        "refused": refused.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "scopes": plans.iter().map(scope_json).collect::<Vec<_>>(),
     })
 }

@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::words::{activity_line, note_text, wait_text};
+use super::alarms::alarms_of;
+use super::words::{activity_line, happened, note_text, wait_text};
 use super::{Lines, Paint, Tone};
 use crate::domain::{
-    AlarmState, FleetSnapshot, ObservedAlarm, PolicyKind, ScopeSnapshot, TargetId, TargetSnapshot,
-    Verdict,
+    Activity, FleetSnapshot, PolicyKind, ScopeSnapshot, TargetId, TargetSnapshot, Verdict,
 };
 
 /// The fleet as a few lines per target.
@@ -64,9 +64,14 @@ fn target_lines(
         let value = value.map_or_else(|| "no data".to_owned(), |point| short(point.value));
         let alarms: Vec<String> = alarms_of(target, scope, &policy.name)
             .into_iter()
-            .map(|(side, alarm)| format!("{side} {}", alarm_text(side, alarm, paint)))
+            .map(|view| {
+                let (tone, text) = view.text();
+                format!("{} {}", view.side, paint.paint(tone, &text))
+            })
             .collect();
-        let alarms = if alarms.is_empty() {
+        let alarms = if target.is_unseen() {
+            "alarms unknown".to_owned()
+        } else if alarms.is_empty() {
             "no alarms".to_owned()
         } else {
             alarms.join(", ")
@@ -86,7 +91,7 @@ fn target_lines(
             "activity",
             format!(
                 "{}: {}",
-                activity.started.format(TIME),
+                happened(activity).format(TIME),
                 activity_line(activity)
             ),
         );
@@ -151,22 +156,12 @@ fn capacity_text(target: &TargetSnapshot, paint: Paint) -> String {
 }
 
 fn bounds_text(target: &TargetSnapshot) -> String {
-    let due = target.effective;
-    let source = if due.min_source == due.max_source {
-        format!("from {}", due.min_source.label())
-    } else {
-        format!(
-            "min from {}, max from {}",
-            due.min_source.label(),
-            due.max_source.label()
-        )
-    };
+    let due = target.effective.bounds;
     match target.registered {
-        None => format!("{} ({source}); not registered", due.bounds),
-        Some((min, max)) if (min, max) == (due.bounds.min(), due.bounds.max()) => {
-            format!("{} ({source})", due.bounds)
-        }
-        Some((min, max)) => format!("{} ({source}); AWS holds {min}..{max}", due.bounds),
+        None if target.is_unseen() => format!("{due}; what AWS holds could not be read"),
+        None => format!("{due}; not registered"),
+        Some((min, max)) if (min, max) == (due.min(), due.max()) => due.to_string(),
+        Some((min, max)) => format!("{due}; AWS holds {min}..{max}"),
     }
 }
 
@@ -176,45 +171,6 @@ fn verdict_text(target: &TargetSnapshot, paint: Paint) -> String {
         Verdict::Changes => paint.paint(Tone::Change, "differs from the config"),
         Verdict::Waiting(wait) => wait_text(wait),
         Verdict::Held => paint.paint(Tone::Bad, "held"),
-    }
-}
-
-/// The alarms of a policy that were seen, with their side.
-fn alarms_of<'a>(
-    target: &TargetSnapshot,
-    scope: &'a ScopeSnapshot,
-    policy: &crate::domain::PolicyName,
-) -> Vec<(&'static str, &'a ObservedAlarm)> {
-    let names = target
-        .alarms
-        .get(policy)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    names
-        .iter()
-        .filter_map(|name| {
-            let side = if name.contains("-AlarmHigh-") {
-                "high"
-            } else {
-                "low"
-            };
-            Some((side, scope.watch.alarms.get(name)?))
-        })
-        .collect()
-}
-
-/// A low alarm in ALARM is the idle state of target tracking, and nothing to look at.
-fn alarm_text(side: &str, alarm: &ObservedAlarm, paint: Paint) -> String {
-    let tone = match alarm.state {
-        AlarmState::Ok => Tone::Good,
-        AlarmState::Alarm if side == "high" => Tone::Change,
-        AlarmState::Alarm | AlarmState::InsufficientData => Tone::Dim,
-    };
-    let text = paint.paint(tone, alarm.state.label());
-    if alarm.actions_enabled {
-        text
-    } else {
-        format!("{text} (actions off)")
     }
 }
 
@@ -253,6 +209,15 @@ fn scope_json(scope: &ScopeSnapshot) -> Value {
     })
 }
 
+fn activity_json(activity: &Activity) -> Value {
+    json!({
+        "what": activity_line(activity),
+        "status": activity.status.label(),
+        "started": activity.started.to_rfc3339(),
+        "ended": activity.ended.map(|t| t.to_rfc3339()),
+    })
+}
+
 fn target_json(id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) -> Value {
     let policies: Vec<Value> = target
         .policies
@@ -262,7 +227,7 @@ fn target_json(id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) ->
             let value = scope.watch.values.get(&(id.clone(), policy.name.clone()));
             let alarms: Map<String, Value> = alarms_of(target, scope, &policy.name)
                 .into_iter()
-                .map(|(side, alarm)| (side.to_owned(), json!(alarm.state.label())))
+                .map(|view| (view.side.to_owned(), view.json()))
                 .collect();
             json!({
                 "name": policy.name.as_str(),
@@ -290,8 +255,8 @@ fn target_json(id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) ->
         },
         "verdict": target.verdict.label(),
         "policies": policies,
-        "last_activity": scope.watch.activities.get(id).map(activity_line),
-        "last_refusal": scope.watch.refusals.get(id).map(activity_line),
+        "last_activity": scope.watch.activities.get(id).map(activity_json),
+        "last_refusal": scope.watch.refusals.get(id).map(activity_json),
         "notes": target.notes.iter().map(note_text).collect::<Vec<_>>(),
         "failing": target.failure.as_ref().map(|f| f.error.clone()),
     })

@@ -1,5 +1,7 @@
 //! One sentence for each fact.
 
+use chrono::{DateTime, Utc};
+
 use crate::domain::{
     Action, ActionReason, Activity, ActivityStatus, Change, Effect, Field, NotScaled, Note,
     ObservedPolicyKind, Policy, PolicyKind, TargetId, TargetTracking, VariantName, Wait,
@@ -166,6 +168,12 @@ fn bound_text(what: &str, at: Option<crate::domain::Capacity>) -> String {
         Some(capacity) => format!("already at the {what}, {capacity}"),
         None => format!("already at the {what}"),
     }
+}
+
+/// The instant that an activity's line is about: its end, once it has one.
+#[must_use]
+pub fn happened(activity: &Activity) -> DateTime<Utc> {
+    activity.ended.unwrap_or(activity.started)
 }
 
 /// An activity in one line, without its target.

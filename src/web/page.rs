@@ -1,10 +1,10 @@
 //! The status page: one table per scope, no script, refreshed by the browser.
 
 use crate::domain::{
-    AlarmState, Capacity, EndpointStatus, FleetSnapshot, PolicyKind, ScopeSnapshot, TargetId,
-    TargetSnapshot, Verdict,
+    Capacity, EndpointStatus, FleetSnapshot, PolicyKind, ScopeSnapshot, TargetId, TargetSnapshot,
+    Verdict,
 };
-use crate::view::{activity_line, note_text, wait_text};
+use crate::view::{Tone, activity_line, alarms_of, happened, note_text, wait_text};
 
 const HEAD: &str = "<!doctype html>
 <html lang=\"en\">
@@ -153,6 +153,7 @@ fn bounds(target: &TargetSnapshot) -> String {
     match target.registered {
         Some((min, max)) if (min, max) == (due.min(), due.max()) => escape(&due.to_string()),
         Some((min, max)) => span("warn", &format!("{due}, AWS holds {min}..{max}")),
+        None if target.is_unseen() => span("dim", &format!("{due}, AWS unread")),
         None => span("dim", &format!("{due}, not registered")),
     }
 }
@@ -175,27 +176,34 @@ fn policies(id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) -> St
 }
 
 fn alarms(target: &TargetSnapshot, scope: &ScopeSnapshot) -> String {
+    let several = target.policies.len() > 1;
     let lines: Vec<String> = target
-        .alarms
-        .values()
-        .flatten()
-        .filter_map(|name| {
-            let side = if name.contains("-AlarmHigh-") {
-                "high"
-            } else {
-                "low"
-            };
-            let alarm = scope.watch.alarms.get(name)?;
-            let class = match alarm.state {
-                AlarmState::Ok => "good",
-                AlarmState::Alarm if side == "high" => "warn",
-                // A low alarm in ALARM is the idle state of target tracking.
-                AlarmState::Alarm | AlarmState::InsufficientData => "dim",
-            };
-            Some(span(class, &format!("{side} {}", alarm.state.label())))
+        .policies
+        .iter()
+        .flat_map(|policy| {
+            alarms_of(target, scope, &policy.name)
+                .into_iter()
+                .map(move |view| {
+                    let (tone, text) = view.text();
+                    let owner = if several {
+                        format!("{} ", policy.name)
+                    } else {
+                        String::new()
+                    };
+                    span(class(tone), &format!("{owner}{} {text}", view.side))
+                })
         })
         .collect();
     lines.join("<br>")
+}
+
+fn class(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Good => "good",
+        Tone::Change => "warn",
+        Tone::Bad => "bad",
+        Tone::Dim | Tone::Strong => "dim",
+    }
 }
 
 fn state(target: &TargetSnapshot) -> String {
@@ -227,7 +235,7 @@ fn activities(id: &TargetId, scope: &ScopeSnapshot) -> String {
         .map(|a| {
             escape(&format!(
                 "{} {}",
-                a.started.format("%H:%M:%S"),
+                happened(a).format("%m-%d %H:%M:%S"),
                 activity_line(a)
             ))
         })

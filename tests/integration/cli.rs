@@ -81,6 +81,21 @@ fn wrong_configs_are_refused_with_place_value_and_remedy() {
             ],
         ),
         (
+            "mistakes of a target, of its bounds and of its policies",
+            config_with(
+                "{ metric: nope, target: \"70\" }",
+                "bounds: { min: 9, max: 3 }",
+            )
+            .replace("    variant: AllTraffic\n", ""),
+            &[
+                "there are 4 problems",
+                "`variant` is missing",
+                "nope",
+                "write 70 without quotes",
+                "9",
+            ],
+        ),
+        (
             "a metric that does not fit the dimension",
             config_with(
                 "{ metric: provisioned_concurrency_utilization, target: 0.7 }",
@@ -129,6 +144,8 @@ fn a_wrong_command_line_is_a_usage_error() {
         (&["validate", "--resolvd"], "--resolved"),
         (&["demo", "--for", "soon"], "90s"),
         (&["sandbox", "--speed", "-1"], "factor from 0"),
+        (&["plan", "--endpoint-url", "foo"], "http://127.0.0.1:4599"),
+        (&["sandbox", "--listen", "localhost:1"], "127.0.0.1:9464"),
         (
             &["validate", "--config", text(&path), "--scope", "prod"],
             "default",
@@ -194,6 +211,47 @@ fn an_address_that_refuses_is_said_and_nothing_is_planned() {
         assert!(all.contains("could not be read"), "{args:?}: {all}");
         assert!(all.to_lowercase().contains("refused"), "{args:?}: {all}");
     }
+}
+
+#[test]
+fn a_wrong_world_is_refused_with_file_and_place() {
+    let files = Files::new();
+    let variant = "variants: [{ name: v, instance_type: ml.m5.large, instances: 1 }]";
+    for (world, part) in [
+        (
+            format!("endpoints:\n  - {{ name: a, {variant}, trafic: 1 }}"),
+            "trafic",
+        ),
+        (
+            format!("endpoints:\n  - {{ name: a, {variant}, traffic: {{ trace: [] }} }}"),
+            "endpoints[0].traffic",
+        ),
+        (
+            "endpoints:\n  - { name: a, variants: [] }".to_owned(),
+            "endpoints[0]",
+        ),
+        ("endpoints: [".to_owned(), "well formed"),
+    ] {
+        let path = files.write("world.yaml", world);
+        let said = said(&["sandbox", "--listen", "127.0.0.1:0", "--world", text(&path)]);
+        assert_eq!(said.code, 78, "{said:?}");
+        assert!(
+            said.err.contains(text(&path)) && said.err.contains(part),
+            "{}",
+            said.err
+        );
+    }
+}
+
+#[test]
+fn validate_says_problems_as_json_too() {
+    let files = Files::new();
+    let path = files.write("evenkeel.yaml", config_with(FIT, "bonds: 1"));
+    let said = said(&["validate", "--output", "json", "--config", text(&path)]);
+    let json: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(json["valid"], false);
+    assert_eq!(json["problems"][0]["key"], "targets[0].bonds");
+    assert_eq!(said.code, 78);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -296,13 +354,13 @@ async fn one_pass_and_out() {
     let first = said(&args);
     assert_eq!(first.code, 0, "{first:?}");
     assert!(
-        first.err.contains("6 writes done, 0 failed"),
+        first.err.contains("writes done: 6, failed: 0"),
         "{}",
         first.err
     );
     let second = said(&args);
     assert!(
-        second.err.contains("0 writes done, 0 failed"),
+        second.err.contains("writes done: 0, failed: 0"),
         "{}",
         second.err
     );

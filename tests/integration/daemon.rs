@@ -52,7 +52,7 @@ async fn it_supervises_serves_and_leaves_when_told_to() {
         let mut deployed = deployed(&server.url());
         let url = deployed.daemon.page();
         if signal == "TERM" {
-            deployed.daemon.line("6 writes done");
+            deployed.daemon.line("writes done: 6");
             let (status, body) = page(&format!("{url}/metrics")).await;
             assert_eq!(status, StatusCode::OK);
             assert!(body.contains(
@@ -66,6 +66,16 @@ async fn it_supervises_serves_and_leaves_when_told_to() {
         assert_eq!(status.code(), Some(0), "{}", deployed.daemon.log());
         assert!(deployed.daemon.log().contains("stopped"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_follows_a_sandbox_whose_clock_is_turned() {
+    let (sandbox, clock) = standing_sandbox(THREE);
+    let server = sandbox_server(&sandbox, Some(&clock)).await;
+    let mut deployed = deployed(&server.url());
+    deployed.daemon.line("writes done: 6");
+    clock.turn(Duration::from_mins(6));
+    deployed.daemon.line("Setting desired instance count");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,7 +106,7 @@ async fn a_bad_reload_keeps_the_old_config_and_shows_itself_and_a_good_one_is_us
     let server = sandbox_server(&sandbox, Some(&clock)).await;
     let mut deployed = deployed(&server.url());
     let url = deployed.daemon.page();
-    deployed.daemon.line("6 writes done");
+    deployed.daemon.line("writes done: 6");
 
     std::fs::write(
         &deployed.config,
@@ -118,7 +128,7 @@ async fn a_bad_reload_keeps_the_old_config_and_shows_itself_and_a_good_one_is_us
     std::fs::write(&deployed.config, fewer.collect::<Vec<_>>().join("\n")).unwrap();
     deployed.daemon.signal("HUP");
     deployed.daemon.line("the config was reloaded");
-    deployed.daemon.line("2 writes done");
+    deployed.daemon.line("writes done: 2");
     let (_, metrics) = page(&format!("{url}/metrics")).await;
     assert!(metrics.contains("evenkeel_config_reload_success 1"));
     assert!(

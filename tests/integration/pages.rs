@@ -8,8 +8,9 @@ use evenkeel::ports::{ErrorKind, Heartbeats};
 use evenkeel::telemetry::Telemetry;
 use evenkeel::web::{Pages, Scrape};
 use hyper::{Method, StatusCode};
+use serde_json::json;
 
-use crate::world::{THREE, THREE_CONFIG, World, scope};
+use crate::world::{THREE, THREE_CONFIG, World, request, scope};
 
 /// The pages over a world.
 struct Site {
@@ -158,4 +159,87 @@ async fn the_pages_are_read_only_and_know_their_places() {
         StatusCode::METHOD_NOT_ALLOWED
     );
     assert_eq!(site.get("/metric").await.status, StatusCode::NOT_FOUND);
+}
+
+/// Deletes the high alarm of one endpoint and switches off those of another, as someone with a console might.
+#[tokio::test(start_paused = true)]
+async fn alarms_that_are_gone_or_do_nothing_are_seen() {
+    let world = World::new(THREE, THREE_CONFIG);
+    world.run_for(Duration::from_mins(5)).await;
+    let name = |endpoint: &str, side: &str| {
+        world.aws(|aws| {
+            let all = aws
+                .describe_alarms(&request(json!({})))
+                .unwrap()
+                .metric_alarms;
+            let of = |name: &String| name.contains(&format!("/{endpoint}/")) && name.contains(side);
+            all.into_iter().map(|a| a.alarm_name).find(of).unwrap()
+        })
+    };
+    let (gone, off) = (name("chat", "AlarmHigh"), name("rank", "AlarmLow"));
+    world.aws(|aws| {
+        aws.delete_alarms(&request(json!({ "AlarmNames": [gone] })))
+            .unwrap();
+        let names = request(json!({ "AlarmNames": [off] }));
+        aws.set_alarm_actions(&names, false).unwrap();
+    });
+    world.run_for(Duration::from_mins(2)).await;
+    let html = Site::of(&world).text("/").await;
+    assert_eq!(
+        html.matches(r#"<span class="bad">high GONE</span>"#)
+            .count(),
+        1,
+        "{html}"
+    );
+    assert_eq!(html.matches("(actions off)</span>").count(), 1, "{html}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_age_of_the_last_look_grows_while_looking_fails() {
+    let world = World::new(THREE, THREE_CONFIG);
+    world.run_for(Duration::from_mins(3)).await;
+    let site = Site::of(&world);
+    let last = |text: &str| {
+        let line = text
+            .lines()
+            .find(|l| l.starts_with("evenkeel_watch_last_timestamp_seconds{"));
+        line.unwrap().to_owned()
+    };
+    let good = last(&site.text("/metrics").await);
+    world.faults.fail("DescribeAlarms", ErrorKind::Denied);
+    world.run_for(Duration::from_mins(3)).await;
+    assert_eq!(last(&site.text("/metrics").await), good);
+    world.faults.heal();
+    world.run_for(Duration::from_mins(3)).await;
+    assert_ne!(last(&site.text("/metrics").await), good);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_written_is_read_back_within_seconds() {
+    let world = World::new(THREE, THREE_CONFIG);
+    world.run_for(Duration::from_secs(9)).await;
+    assert_eq!(
+        world.snapshot().scopes[&scope()]
+            .last_pass
+            .as_ref()
+            .unwrap()
+            .number,
+        2
+    );
+    let html = Site::of(&world).text("/").await;
+    assert_eq!(html.matches("as declared").count(), 3, "{html}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_read_is_not_shown_as_absent() {
+    let world = World::new(THREE, THREE_CONFIG);
+    world
+        .faults
+        .fail("DescribeScalableTargets", ErrorKind::Denied);
+    world.run_for(Duration::from_mins(1)).await;
+    let html = Site::of(&world).text("/").await;
+    assert!(
+        !html.contains("not registered") && html.contains("AWS unread"),
+        "{html}"
+    );
 }

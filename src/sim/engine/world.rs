@@ -109,6 +109,12 @@ impl World {
         self.now
     }
 
+    /// The region that ARNs name.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.options.region
+    }
+
     /// The first instant of this world, from which bursts and traces are counted.
     #[must_use]
     pub fn origin(&self) -> Instant {
