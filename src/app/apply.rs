@@ -133,7 +133,7 @@ async fn execute_scope(
     let (clock, _) = clock_for(config, common).await;
     let events: Arc<dyn EventSink> = Arc::new(Printer(console));
     let executor = Executor {
-        scaling: &scope.ports.scaling,
+        ports: &scope.ports,
         clock: &clock,
         events: &events,
         scope: name,

@@ -69,6 +69,8 @@ pub async fn connect(
         .interceptor(counter("cloudwatch"))
         .retry_classifier(QuotaIsNotThrottling)
         .build();
+    let cloudwatch = aws_sdk_cloudwatch::Client::from_conf(cloudwatch);
+    let cloudwatch = Arc::new(CloudWatch::new(cloudwatch));
     Ok(ScopePorts {
         scaling: Arc::new(ApplicationAutoScaling::new(
             aws_sdk_applicationautoscaling::Client::from_conf(scaling),
@@ -76,9 +78,8 @@ pub async fn connect(
         endpoints: Arc::new(SageMaker::new(aws_sdk_sagemaker::Client::from_conf(
             sagemaker,
         ))),
-        metrics: Arc::new(CloudWatch::new(aws_sdk_cloudwatch::Client::from_conf(
-            cloudwatch,
-        ))),
+        alarms: cloudwatch.clone(),
+        metrics: cloudwatch,
     })
 }
 

@@ -2,16 +2,17 @@
 
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::Client;
-use aws_sdk_cloudwatch::types::{
-    Dimension, Metric, MetricAlarm, MetricDataQuery, MetricStat, StateValue,
-};
+use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricAlarm, MetricDataQuery, MetricStat};
 use chrono::{DateTime, Utc};
 
 use super::convert;
 use super::error::{classify, unreadable};
 use super::pages::turn;
-use crate::domain::{AlarmState, Datapoint, ObservedAlarm};
-use crate::ports::{ApiError, Listing, MetricQuery, MetricSource};
+use super::scaling::absent_is_deleted;
+use crate::domain::{
+    AlarmRule, AlarmState, CustomMetric, Datapoint, MissingData, Number, ObservedAlarm,
+};
+use crate::ports::{AlarmApi, ApiError, Listing, MetricQuery, MetricSource};
 
 /// The adapter.
 #[derive(Debug, Clone)]
@@ -31,16 +32,54 @@ const PAGE: i32 = 100;
 fn alarm(alarm: &MetricAlarm) -> Option<ObservedAlarm> {
     Some(ObservedAlarm {
         name: alarm.alarm_name()?.to_owned(),
-        state: match alarm.state_value()? {
-            StateValue::Ok => AlarmState::Ok,
-            StateValue::Alarm => AlarmState::Alarm,
-            _ => AlarmState::InsufficientData,
-        },
+        state: AlarmState::parse(alarm.state_value()?.as_str()),
         actions_enabled: alarm.actions_enabled().unwrap_or(true),
-        threshold: alarm.threshold(),
+        threshold: alarm.threshold().and_then(Number::new),
         since: alarm.state_transitioned_timestamp().map(convert::time),
+        actions: alarm.alarm_actions().to_vec(),
+        rule: rule(alarm),
     })
 }
+
+/// The rule of an alarm on one metric, with CloudWatch's defaults filled in; `None` for anything else.
+fn rule(alarm: &MetricAlarm) -> Option<AlarmRule> {
+    let dimension = |d: &Dimension| Some((d.name()?.to_owned(), d.value()?.to_owned()));
+    let periods = u32::try_from(alarm.evaluation_periods()?).ok()?;
+    Some(AlarmRule {
+        metric: CustomMetric {
+            namespace: alarm.namespace()?.to_owned(),
+            name: alarm.metric_name()?.to_owned(),
+            dimensions: alarm
+                .dimensions()
+                .iter()
+                .map(dimension)
+                .collect::<Option<_>>()?,
+            statistic: alarm.statistic()?.as_str().parse().ok()?,
+            unit: alarm.unit().map(|unit| unit.as_str().to_owned()),
+        },
+        period: u32::try_from(alarm.period()?).ok()?,
+        periods,
+        datapoints: match alarm.datapoints_to_alarm() {
+            None => periods,
+            Some(n) => u32::try_from(n).ok()?,
+        },
+        threshold: Number::new(alarm.threshold()?)?,
+        comparison: alarm.comparison_operator()?.as_str().parse().ok()?,
+        missing: match alarm.treat_missing_data() {
+            None => MissingData::Missing,
+            Some(word) => word.parse().ok()?,
+        },
+    })
+}
+
+/// A count or a period as the API has it.
+fn api_int(n: u32) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
+}
+
+/// What people find on an alarm in the console.
+const DESCRIPTION: &str = "Made by evenkeel for the scaling policy that it triggers; changes are undone. It goes with \
+                           the policy.";
 
 fn query(index: usize, query: &MetricQuery) -> MetricDataQuery {
     let dimension =
@@ -69,7 +108,7 @@ fn id(index: usize) -> String {
 }
 
 #[async_trait]
-impl MetricSource for CloudWatch {
+impl AlarmApi for CloudWatch {
     async fn alarms(&self, prefix: &str) -> Listing<ObservedAlarm> {
         const OPERATION: &str = "DescribeAlarms";
         turn(OPERATION, |token| async {
@@ -88,6 +127,42 @@ impl MetricSource for CloudWatch {
         .await
     }
 
+    async fn put_alarm(&self, name: &str, rule: &AlarmRule, policy: &str) -> Result<(), ApiError> {
+        let dimension = |(name, value): (&String, &String)| {
+            Dimension::builder().name(name).value(value).build()
+        };
+        self.client
+            .put_metric_alarm()
+            .alarm_name(name)
+            .alarm_description(DESCRIPTION)
+            .actions_enabled(true)
+            .alarm_actions(policy)
+            .namespace(&rule.metric.namespace)
+            .metric_name(&rule.metric.name)
+            .set_dimensions(Some(rule.metric.dimensions.iter().map(dimension).collect()))
+            .statistic(rule.metric.statistic.aws_name().into())
+            .set_unit(rule.metric.unit.as_deref().map(Into::into))
+            .period(api_int(rule.period))
+            .evaluation_periods(api_int(rule.periods))
+            .datapoints_to_alarm(api_int(rule.datapoints))
+            .threshold(rule.threshold.get())
+            .comparison_operator(rule.comparison.aws_name().into())
+            .treat_missing_data(rule.missing.aws_name())
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| classify("PutMetricAlarm", &error))
+    }
+
+    async fn delete_alarm(&self, name: &str) -> Result<(), ApiError> {
+        let deleted = self.client.delete_alarms().alarm_names(name).send().await;
+        let deleted = deleted.map(drop);
+        absent_is_deleted(deleted.map_err(|error| classify("DeleteAlarms", &error)))
+    }
+}
+
+#[async_trait]
+impl MetricSource for CloudWatch {
     async fn datapoints(
         &self,
         queries: &[MetricQuery],

@@ -8,9 +8,9 @@ use aws_smithy_types::DateTime as SdkTime;
 use chrono::{DateTime, Utc};
 
 use crate::domain::{
-    Activity, ActivityStatus, Capacity, Cooldown, CustomMetric, Metric, NotScaled, ObservedPolicy,
-    ObservedPolicyKind, ObservedTarget, Policy, PolicyKind, PredefinedMetric, Statistic, TargetId,
-    TargetTracking, TargetValue,
+    Activity, ActivityStatus, Aggregation, Capacity, Cooldown, CustomMetric, Metric, NotScaled,
+    Number, ObservedPolicy, ObservedPolicyKind, ObservedTarget, PredefinedMetric, Statistic, Step,
+    StepScaling, Suspension, TargetId, TargetTracking, TargetValue,
 };
 
 /// The SDK's instant as ours, in whole milliseconds: AWS sends instants as floating-point seconds, whose further
@@ -42,7 +42,25 @@ pub(super) fn target(target: &aas::ScalableTarget) -> Option<ObservedTarget> {
         id: TargetId::parse(target.resource_id(), target.scalable_dimension().as_str()).ok()?,
         min: capacity(target.min_capacity())?,
         max: capacity(target.max_capacity())?,
+        suspended: target.suspended_state().map(suspension).unwrap_or_default(),
     })
+}
+
+fn suspension(state: &aas::SuspendedState) -> Suspension {
+    Suspension {
+        scale_in: state.dynamic_scaling_in_suspended().unwrap_or(false),
+        scale_out: state.dynamic_scaling_out_suspended().unwrap_or(false),
+        scheduled: state.scheduled_scaling_suspended().unwrap_or(false),
+    }
+}
+
+/// All three members, always: AWS keeps the ones that are left out (aws-autoscaling.md 1.4).
+pub(super) fn suspended_state(suspended: Suspension) -> aas::SuspendedState {
+    aas::SuspendedState::builder()
+        .dynamic_scaling_in_suspended(suspended.scale_in)
+        .dynamic_scaling_out_suspended(suspended.scale_out)
+        .scheduled_scaling_suspended(suspended.scheduled)
+        .build()
 }
 
 /// A policy, or `None` when it is not of one of SageMaker's targets.
@@ -55,13 +73,18 @@ pub(super) fn policy(policy: &aas::ScalingPolicy) -> Option<ObservedPolicy> {
                 ObservedPolicyKind::OtherTracking,
                 ObservedPolicyKind::TargetTracking,
             ),
-        aas::PolicyType::StepScaling => ObservedPolicyKind::Step,
+        aas::PolicyType::StepScaling => policy
+            .step_scaling_policy_configuration()
+            .and_then(stepping)
+            .map_or(ObservedPolicyKind::OtherStep, ObservedPolicyKind::Step),
         other => ObservedPolicyKind::Other(other.as_str().to_owned()),
     };
     Some(ObservedPolicy {
         target: TargetId::parse(policy.resource_id(), policy.scalable_dimension().as_str()).ok()?,
         name: policy.policy_name().parse().ok()?,
+        arn: policy.policy_arn().to_owned(),
         kind,
+        alarms_settled: true,
         alarms: policy
             .alarms()
             .iter()
@@ -92,6 +115,71 @@ fn tracking(config: &aas::TargetTrackingScalingPolicyConfiguration) -> Option<Ta
     })
 }
 
+/// Step scaling that our config can express, with AWS's defaults filled in.
+fn stepping(config: &aas::StepScalingPolicyConfiguration) -> Option<StepScaling> {
+    let number = |x: Option<f64>| match x {
+        None => Some(None),
+        Some(x) => Number::new(x).map(Some),
+    };
+    let step = |step: &aas::StepAdjustment| {
+        Some(Step {
+            lower: number(step.metric_interval_lower_bound())?,
+            upper: number(step.metric_interval_upper_bound())?,
+            adjustment: step.scaling_adjustment(),
+        })
+    };
+    let mut steps = config
+        .step_adjustments()
+        .iter()
+        .map(step)
+        .collect::<Option<Vec<_>>>()?;
+    steps.sort();
+    let magnitude = config.min_adjustment_magnitude().filter(|n| *n != 0);
+    Some(StepScaling {
+        adjustment: config.adjustment_type()?.as_str().parse().ok()?,
+        steps,
+        min_magnitude: match magnitude {
+            None => None,
+            Some(n) => Some(u32::try_from(n).ok()?),
+        },
+        cooldown: cooldown(config.cooldown())?,
+        aggregation: match config.metric_aggregation_type() {
+            None => Aggregation::Average,
+            Some(word) => word.as_str().parse().ok()?,
+        },
+    })
+}
+
+/// Step scaling as `PutScalingPolicy` takes it, always in full.
+pub(super) fn step_configuration(
+    scaling: &StepScaling,
+) -> Option<aas::StepScalingPolicyConfiguration> {
+    let step = |step: &Step| {
+        aas::StepAdjustment::builder()
+            .set_metric_interval_lower_bound(step.lower.map(Number::get))
+            .set_metric_interval_upper_bound(step.upper.map(Number::get))
+            .scaling_adjustment(step.adjustment)
+            .build()
+            .ok()
+    };
+    let steps = scaling.steps.iter().map(step).collect::<Option<Vec<_>>>()?;
+    let magnitude = scaling.min_magnitude.and_then(|n| i32::try_from(n).ok());
+    let config = aas::StepScalingPolicyConfiguration::builder()
+        .adjustment_type(aas::AdjustmentType::from(scaling.adjustment.aws_name()))
+        .set_step_adjustments(Some(steps))
+        .set_min_adjustment_magnitude(magnitude)
+        .cooldown(api_secs(scaling.cooldown))
+        .metric_aggregation_type(aas::MetricAggregationType::from(
+            scaling.aggregation.aws_name(),
+        ))
+        .build();
+    Some(config)
+}
+
+fn api_secs(cooldown: Cooldown) -> i32 {
+    i32::try_from(cooldown.as_secs()).unwrap_or(i32::MAX)
+}
+
 /// A cooldown that is not told is the default (aws-autoscaling.md 2.4).
 fn cooldown(secs: Option<i32>) -> Option<Cooldown> {
     match secs {
@@ -120,14 +208,12 @@ fn custom(spec: &aas::CustomizedMetricSpecification) -> Option<CustomMetric> {
 
 /// A policy as `PutScalingPolicy` takes it, always in full.
 pub(super) fn tracking_configuration(
-    policy: &Policy,
+    tracking: &TargetTracking,
 ) -> Option<aas::TargetTrackingScalingPolicyConfiguration> {
-    let PolicyKind::TargetTracking(tracking) = &policy.kind;
-    let secs = |cooldown: Cooldown| i32::try_from(cooldown.as_secs()).unwrap_or(i32::MAX);
     let builder = aas::TargetTrackingScalingPolicyConfiguration::builder()
         .target_value(tracking.target.get())
-        .scale_out_cooldown(secs(tracking.scale_out_cooldown))
-        .scale_in_cooldown(secs(tracking.scale_in_cooldown))
+        .scale_out_cooldown(api_secs(tracking.scale_out_cooldown))
+        .scale_in_cooldown(api_secs(tracking.scale_in_cooldown))
         .disable_scale_in(tracking.disable_scale_in);
     let builder = match &tracking.metric {
         Metric::Predefined(metric) => {
@@ -205,6 +291,7 @@ pub(super) fn activity(activity: &aas::ScalingActivity) -> Option<Activity> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Adjustment;
 
     #[test]
     fn a_policy_goes_out_and_comes_back_the_same() {
@@ -225,15 +312,47 @@ mod tests {
                 scale_in_cooldown: Cooldown::SAGEMAKER_DEFAULT,
                 disable_scale_in: true,
             };
-            let policy = Policy {
-                name: "p".parse().unwrap(),
-                kind: PolicyKind::TargetTracking(wanted.clone()),
-            };
             assert_eq!(
-                tracking(&tracking_configuration(&policy).unwrap()),
+                tracking(&tracking_configuration(&wanted).unwrap()),
                 Some(wanted)
             );
         }
+    }
+
+    #[test]
+    fn steps_go_out_and_come_back_the_same_and_defaults_are_filled_in() {
+        let number = |x| Number::new(x);
+        let wanted = StepScaling {
+            adjustment: Adjustment::PercentChangeInCapacity,
+            steps: vec![
+                Step {
+                    lower: number(0.0),
+                    upper: number(10.5),
+                    adjustment: 20,
+                },
+                Step {
+                    lower: number(10.5),
+                    upper: None,
+                    adjustment: 50,
+                },
+            ],
+            min_magnitude: Some(2),
+            cooldown: Cooldown::from_secs(0).unwrap(),
+            aggregation: Aggregation::Maximum,
+        };
+        assert_eq!(
+            stepping(&step_configuration(&wanted).unwrap()),
+            Some(wanted)
+        );
+        let bare = aas::StepScalingPolicyConfiguration::builder()
+            .adjustment_type(aas::AdjustmentType::ChangeInCapacity)
+            .min_adjustment_magnitude(0)
+            .build();
+        let read = stepping(&bare).unwrap();
+        assert_eq!(
+            (read.cooldown, read.aggregation, read.min_magnitude),
+            (Cooldown::SAGEMAKER_DEFAULT, Aggregation::Average, None)
+        );
     }
 
     #[test]

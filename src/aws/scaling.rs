@@ -10,8 +10,11 @@ use chrono::{DateTime, Utc};
 use super::convert;
 use super::error::{classify, unreadable};
 use super::pages::turn;
-use crate::domain::{Activity, Bounds, ObservedPolicy, ObservedTarget, Policy, TargetId};
-use crate::ports::{ApiError, Listing, ScalingApi};
+use crate::domain::{
+    Activity, Bounds, ObservedPolicy, ObservedTarget, Policy, PolicyKind, PolicyName, Suspension,
+    TargetId,
+};
+use crate::ports::{ApiError, ErrorKind, Listing, ScalingApi};
 
 /// The adapter.
 #[derive(Debug, Clone)]
@@ -96,7 +99,12 @@ impl ScalingApi for ApplicationAutoScaling {
         }
     }
 
-    async fn register(&self, target: &TargetId, bounds: Bounds) -> Result<(), ApiError> {
+    async fn register(
+        &self,
+        target: &TargetId,
+        bounds: Bounds,
+        suspended: Option<Suspension>,
+    ) -> Result<(), ApiError> {
         self.client
             .register_scalable_target()
             .service_namespace(ServiceNamespace::Sagemaker)
@@ -104,27 +112,60 @@ impl ScalingApi for ApplicationAutoScaling {
             .scalable_dimension(dimension(target))
             .min_capacity(convert::api_count(bounds.min()))
             .max_capacity(convert::api_count(bounds.max()))
+            .set_suspended_state(suspended.map(convert::suspended_state))
             .send()
             .await
             .map(drop)
             .map_err(|error| classify("RegisterScalableTarget", &error))
     }
 
-    async fn put_policy(&self, target: &TargetId, policy: &Policy) -> Result<(), ApiError> {
+    async fn put_policy(&self, target: &TargetId, policy: &Policy) -> Result<String, ApiError> {
         const OPERATION: &str = "PutScalingPolicy";
-        let configuration = convert::tracking_configuration(policy)
-            .ok_or_else(|| unreadable(OPERATION, "was not asked for: the policy lacks a member"))?;
-        self.client
+        let lacks = || unreadable(OPERATION, "was not asked for: the policy lacks a member");
+        let request = self
+            .client
             .put_scaling_policy()
             .service_namespace(ServiceNamespace::Sagemaker)
             .resource_id(target.resource_id())
             .scalable_dimension(dimension(target))
-            .policy_name(policy.name.as_str())
-            .policy_type(PolicyType::TargetTrackingScaling)
-            .target_tracking_scaling_policy_configuration(configuration)
+            .policy_name(policy.name.as_str());
+        let request = match &policy.kind {
+            PolicyKind::TargetTracking(tracking) => request
+                .policy_type(PolicyType::TargetTrackingScaling)
+                .target_tracking_scaling_policy_configuration(
+                    convert::tracking_configuration(tracking).ok_or_else(lacks)?,
+                ),
+            PolicyKind::Step(step) => request
+                .policy_type(PolicyType::StepScaling)
+                .step_scaling_policy_configuration(
+                    convert::step_configuration(&step.scaling).ok_or_else(lacks)?,
+                ),
+        };
+        let answer = request.send().await;
+        let answer = answer.map_err(|error| classify(OPERATION, &error))?;
+        Ok(answer.policy_arn)
+    }
+
+    async fn delete_policy(&self, target: &TargetId, policy: &PolicyName) -> Result<(), ApiError> {
+        let deleted = self
+            .client
+            .delete_scaling_policy()
+            .service_namespace(ServiceNamespace::Sagemaker)
+            .resource_id(target.resource_id())
+            .scalable_dimension(dimension(target))
+            .policy_name(policy.as_str())
             .send()
             .await
             .map(drop)
-            .map_err(|error| classify(OPERATION, &error))
+            .map_err(|error| classify("DeleteScalingPolicy", &error));
+        absent_is_deleted(deleted)
+    }
+}
+
+/// What is not there need not be deleted.
+pub(super) fn absent_is_deleted(result: Result<(), ApiError>) -> Result<(), ApiError> {
+    match result {
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
+        other => other,
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::node::Node;
 use super::{Daemon, Scope};
-use crate::domain::{DesiredFleet, Mode, Safety, ScopeName};
+use crate::domain::{DesiredFleet, Manage, Mode, OwnerName, Prune, Safety, ScopeName};
 
 const DAEMON_KEYS: [&str; 5] = [
     "mode",
@@ -16,6 +16,7 @@ const DAEMON_KEYS: [&str; 5] = [
     "call_timeout",
 ];
 const HTTP_KEYS: [&str; 1] = ["listen"];
+const MANAGE_KEYS: [&str; 2] = ["owner", "prune"];
 const SAFETY_KEYS: [&str; 1] = ["max_change"];
 const SCOPE_KEYS: [&str; 4] = ["name", "region", "assume_role", "endpoint_url"];
 
@@ -73,8 +74,27 @@ pub(super) fn read_safety(node: &Node<'_>) -> Safety {
     safety
 }
 
+/// What is ours, and what may be removed.
+pub(super) fn read_manage(node: &Node<'_>) -> Manage {
+    let mut manage = Manage::default();
+    let Some(fields) = node.fields(&MANAGE_KEYS) else {
+        return manage;
+    };
+    if let Some(owner) = fields.get("owner").and_then(|n| n.parsed::<OwnerName>()) {
+        manage.owner = owner;
+    }
+    let words = [Prune::Owned, Prune::All, Prune::Never].map(|p| (p.label(), p));
+    if let Some(prune) = fields.get("prune").and_then(|n| n.word(&words)) {
+        manage.prune = prune;
+    }
+    manage
+}
+
 /// The scopes, or the one that is meant when none is declared: whatever account and region the environment gives.
-pub(super) fn read_scopes(node: Option<&Node<'_>>) -> BTreeMap<ScopeName, (Scope, DesiredFleet)> {
+pub(super) fn read_scopes(
+    node: Option<&Node<'_>>,
+    manage: &Manage,
+) -> BTreeMap<ScopeName, (Scope, DesiredFleet)> {
     let mut scopes = BTreeMap::new();
     for entry in node.map(Node::entries).unwrap_or_default() {
         let Some(fields) = entry.fields(&SCOPE_KEYS) else {
@@ -95,8 +115,8 @@ pub(super) fn read_scopes(node: Option<&Node<'_>>) -> BTreeMap<ScopeName, (Scope
             endpoint_url,
         };
         let fleet = DesiredFleet {
-            scope: scope_name.clone(),
-            targets: BTreeMap::new(),
+            manage: manage.clone(),
+            ..DesiredFleet::empty(scope_name.clone())
         };
         if scopes.insert(scope_name.clone(), (scope, fleet)).is_some() {
             name.report(
@@ -115,8 +135,8 @@ pub(super) fn read_scopes(node: Option<&Node<'_>>) -> BTreeMap<ScopeName, (Scope
             endpoint_url: None,
         };
         let fleet = DesiredFleet {
-            scope: name.clone(),
-            targets: BTreeMap::new(),
+            manage: manage.clone(),
+            ..DesiredFleet::empty(name.clone())
         };
         scopes.insert(name, (scope, fleet));
     }

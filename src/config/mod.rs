@@ -15,6 +15,7 @@ mod policy;
 mod problem;
 mod resolved;
 mod source;
+mod step;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -27,7 +28,7 @@ pub use problem::{Problem, Problems};
 pub use resolved::resolved;
 pub use source::{Sources, VARIABLE_PREFIX, syntax_problem};
 
-use crate::domain::{DesiredFleet, Mode, Safety, ScopeName};
+use crate::domain::{DesiredFleet, Manage, Mode, Safety, ScopeName};
 use node::{Context, Node};
 
 /// How the daemon runs.
@@ -77,6 +78,8 @@ pub struct Config {
     pub daemon: Daemon,
     /// How much one pass may take away.
     pub safety: Safety,
+    /// What is ours, and what may be removed; the same in every scope.
+    pub manage: Manage,
     /// The scopes, each with the fleet that is declared in it.
     pub scopes: BTreeMap<ScopeName, (Scope, DesiredFleet)>,
 }
@@ -115,13 +118,16 @@ pub fn load(sources: &Sources) -> Result<Config, Problems> {
     }
 }
 
-const KEYS: [&str; 5] = ["daemon", "safety", "scopes", "profiles", "targets"];
+const KEYS: [&str; 6] = [
+    "daemon", "safety", "manage", "scopes", "profiles", "targets",
+];
 
 fn read(root: &Node<'_>) -> Config {
     let Some(fields) = root.fields(&KEYS) else {
         return Config {
             daemon: Daemon::default(),
             safety: Safety::default(),
+            manage: Manage::default(),
             scopes: BTreeMap::new(),
         };
     };
@@ -133,18 +139,23 @@ fn read(root: &Node<'_>) -> Config {
         .get("safety")
         .map(|node| daemon::read_safety(&node))
         .unwrap_or_default();
-    let mut scopes = daemon::read_scopes(fields.get("scopes").as_ref());
+    let manage = fields
+        .get("manage")
+        .map(|node| daemon::read_manage(&node))
+        .unwrap_or_default();
+    let mut scopes = daemon::read_scopes(fields.get("scopes").as_ref(), &manage);
     let profiles = fields
         .get("profiles")
         .map(|node| target::read_profiles(&node))
         .unwrap_or_default();
     if let Some(targets) = fields.get("targets") {
-        target::read_targets(&targets, &profiles, &mut scopes);
+        target::read_targets(&targets, &profiles, &mut scopes, &manage.owner);
     }
-    target::check_unused(&profiles);
+    target::check_unused(&profiles, &manage.owner);
     Config {
         daemon,
         safety,
+        manage,
         scopes,
     }
 }

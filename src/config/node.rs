@@ -274,6 +274,18 @@ impl<'a> Node<'a> {
         fits
     }
 
+    /// A whole number that the API's integer holds, also below zero.
+    pub(super) fn whole_number(&self) -> Option<i32> {
+        let number = self.whole().and_then(|n| i32::try_from(n).ok());
+        if number.is_none() && !self.is_quoted_number() {
+            self.report(
+                format!("{} is not a whole number", self.shown()),
+                "write a whole number",
+            );
+        }
+        number
+    }
+
     /// Any number.
     pub(super) fn number(&self) -> Option<f64> {
         let fraction = match self.value {

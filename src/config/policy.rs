@@ -4,12 +4,27 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::node::{Fields, Node, nearest};
+use super::step::{read_fast, read_step_policy, read_wake};
 use crate::domain::{
-    Cooldown, CustomMetric, Metric, Policy, PolicyKind, PolicyName, PredefinedMetric, Statistic,
-    TargetId, TargetTracking, TargetValue, known_dimensions,
+    Cooldown, CustomMetric, LONGEST_ALARM_NAME, Metric, OwnerName, Policy, PolicyKind, PolicyName,
+    PredefinedMetric, Statistic, TargetId, TargetTracking, TargetValue, alarm_name,
+    known_dimensions,
 };
 
-const POLICY_KEYS: [&str; 2] = ["name", "target_tracking"];
+/// The keys of which a policy has exactly one.
+const KINDS: [&str; 4] = [
+    "target_tracking",
+    "step",
+    "wake_from_zero",
+    "fast_scale_out",
+];
+const POLICY_KEYS: [&str; 5] = [
+    "name",
+    "target_tracking",
+    "step",
+    "wake_from_zero",
+    "fast_scale_out",
+];
 const TRACKING_KEYS: [&str; 5] = [
     "metric",
     "target",
@@ -54,7 +69,7 @@ const UNITS: [&str; 27] = [
 const MAX_POLICIES: usize = 50;
 
 /// Reads the policies of one target. Names and metrics must be unique among them, as AWS demands.
-pub(super) fn read_policies(node: &Node<'_>, target: &TargetId) -> Vec<Policy> {
+pub(super) fn read_policies(node: &Node<'_>, target: &TargetId, owner: &OwnerName) -> Vec<Policy> {
     let entries = node.entries();
     if entries.len() > MAX_POLICIES {
         node.report(
@@ -64,7 +79,7 @@ pub(super) fn read_policies(node: &Node<'_>, target: &TargetId) -> Vec<Policy> {
     }
     let mut policies: Vec<Policy> = Vec::new();
     for entry in entries {
-        let Some(policy) = read_policy(&entry, target) else {
+        let Some(policy) = read_policy(&entry, target, owner) else {
             continue;
         };
         let same = |p: &&Policy| match (p.tracked_metric(), policy.tracked_metric()) {
@@ -85,36 +100,66 @@ pub(super) fn read_policies(node: &Node<'_>, target: &TargetId) -> Vec<Policy> {
             );
             continue;
         }
+        let alarm = alarm_name(owner, target, &policy.name);
+        let is_step = matches!(policy.kind, PolicyKind::Step(_));
+        if is_step && alarm.chars().count() > LONGEST_ALARM_NAME {
+            entry.report(
+                format!("its alarm would be called `{alarm}`, which is too long"),
+                format!(
+                    "shorten its name: alarm names have {LONGEST_ALARM_NAME} characters at most"
+                ),
+            );
+            continue;
+        }
         policies.push(policy);
     }
     policies
 }
 
-fn read_policy(entry: &Node<'_>, target: &TargetId) -> Option<Policy> {
+fn read_policy(entry: &Node<'_>, target: &TargetId, owner: &OwnerName) -> Option<Policy> {
     let fields = entry.fields(&POLICY_KEYS)?;
-    let tracking = fields.require(
-        "target_tracking",
-        "{ metric: invocations_per_instance, target: 70 }",
-    )?;
-    let tracking = read_tracking(&tracking, target)?;
+    let given: Vec<(&str, Node<'_>)> = KINDS
+        .into_iter()
+        .filter_map(|kind| Some((kind, fields.get(kind)?)))
+        .collect();
+    let [(kind, node)] = given.as_slice() else {
+        let names: Vec<&str> = given.iter().map(|(kind, _)| *kind).collect();
+        let what = match names.as_slice() {
+            [] => "it is not said what the policy does".to_owned(),
+            names => format!("{} in one policy", names.join(" and ")),
+        };
+        let remedy = format!("give exactly one of {}", KINDS.join(", "));
+        entry.report(what, remedy);
+        return None;
+    };
+    let kind_of = match *kind {
+        "target_tracking" => PolicyKind::TargetTracking(read_tracking(node, target)?),
+        "step" => PolicyKind::Step(read_step_policy(node, target)?),
+        "wake_from_zero" => PolicyKind::Step(read_wake(node, target)?),
+        _ => PolicyKind::Step(read_fast(node, target)?),
+    };
     let name = match fields.get("name") {
         Some(node) => node.parsed::<PolicyName>()?,
-        None => default_name(&tracking.metric)?,
+        None => default_name(owner, kind, &kind_of)?,
     };
     Some(Policy {
         name,
-        kind: PolicyKind::TargetTracking(tracking),
+        kind: kind_of,
     })
 }
 
 /// The name of a policy that was given none. It depends on the metric only, so that reordering the list or changing
-/// a value does not make it another policy.
-fn default_name(metric: &Metric) -> Option<PolicyName> {
-    let slug = match metric {
-        Metric::Predefined(metric) => metric.name().to_owned(),
-        Metric::Custom(metric) => format!("{}-{}", metric.name, metric.statistic),
+/// a value does not make it another policy; and it begins with its owner, so that it is known again.
+fn default_name(owner: &OwnerName, key: &str, kind: &PolicyKind) -> Option<PolicyName> {
+    let slug = match kind {
+        PolicyKind::TargetTracking(tracking) => match &tracking.metric {
+            Metric::Predefined(metric) => metric.name().to_owned(),
+            Metric::Custom(metric) => format!("{}-{}", metric.name, metric.statistic),
+        },
+        PolicyKind::Step(step) if key == "step" => format!("step-{}", step.alarm.metric.name),
+        PolicyKind::Step(_) => key.to_owned(),
     };
-    format!("evenkeel-{slug}").parse().ok()
+    format!("{owner}-{slug}").parse().ok()
 }
 
 fn read_tracking(node: &Node<'_>, target: &TargetId) -> Option<TargetTracking> {
@@ -152,7 +197,7 @@ fn read_value(node: &Node<'_>) -> Option<TargetValue> {
 }
 
 /// AWS's default when the key is absent.
-fn read_cooldown(fields: &Fields<'_>, key: &str) -> Option<Cooldown> {
+pub(super) fn read_cooldown(fields: &Fields<'_>, key: &str) -> Option<Cooldown> {
     let Some(node) = fields.get(key) else {
         return Some(Cooldown::SAGEMAKER_DEFAULT);
     };
@@ -169,7 +214,7 @@ fn read_cooldown(fields: &Fields<'_>, key: &str) -> Option<Cooldown> {
     }
 }
 
-fn read_metric(node: &Node<'_>, target: &TargetId) -> Option<Metric> {
+pub(super) fn read_metric(node: &Node<'_>, target: &TargetId) -> Option<Metric> {
     if node.is_section() {
         return read_custom(node, target).map(Metric::Custom);
     }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Config, Scope};
-use crate::domain::{DesiredTarget, Metric, Policy, PolicyKind};
+use crate::domain::{CustomMetric, DesiredTarget, Metric, Policy, PolicyKind, Step, StepPolicy};
 
 /// The resolved config as a tree in the shape of the config itself: profiles are worked into the targets that use
 /// them, names of policies and dimensions of metrics are filled in.
@@ -35,6 +35,10 @@ pub fn resolved(config: &Config) -> Value {
             "http": { "listen": daemon.listen.to_string() },
         },
         "safety": { "max_change": format!("{}%", config.safety.max_change * 100.0) },
+        "manage": {
+            "owner": config.manage.owner.as_str(),
+            "prune": config.manage.prune.label(),
+        },
         "scopes": scopes,
         "targets": targets,
     })
@@ -57,43 +61,91 @@ fn scope_shape(scope: &Scope) -> Value {
 }
 
 fn target_shape(scope: &str, target: &DesiredTarget) -> Value {
-    json!({
+    let mut shape = json!({
         "scope": scope,
         "endpoint": target.id.endpoint().map(ToString::to_string),
         "variant": target.id.variant().map(ToString::to_string),
         "bounds": { "min": target.bounds.min().get(), "max": target.bounds.max().get() },
         "policies": target.policies.iter().map(policy_shape).collect::<Vec<_>>(),
-    })
+    });
+    if let (Some(suspended), Some(map)) = (target.suspended, shape.as_object_mut()) {
+        let suspended = json!({
+            "scale_in": suspended.scale_in,
+            "scale_out": suspended.scale_out,
+            "scheduled": suspended.scheduled,
+        });
+        map.insert("suspended".to_owned(), suspended);
+    }
+    shape
 }
 
 fn policy_shape(policy: &Policy) -> Value {
-    let PolicyKind::TargetTracking(tracking) = &policy.kind;
-    json!({
-        "name": policy.name.as_str(),
-        "target_tracking": {
-            "metric": metric_shape(&tracking.metric),
-            "target": tracking.target.get(),
-            "scale_out_cooldown": tracking.scale_out_cooldown.to_string(),
-            "scale_in_cooldown": tracking.scale_in_cooldown.to_string(),
-            "disable_scale_in": tracking.disable_scale_in,
+    let (key, shape) = match &policy.kind {
+        PolicyKind::TargetTracking(tracking) => (
+            "target_tracking",
+            json!({
+                "metric": metric_shape(&tracking.metric),
+                "target": tracking.target.get(),
+                "scale_out_cooldown": tracking.scale_out_cooldown.to_string(),
+                "scale_in_cooldown": tracking.scale_in_cooldown.to_string(),
+                "disable_scale_in": tracking.disable_scale_in,
+            }),
+        ),
+        PolicyKind::Step(step) => ("step", step_shape(step)),
+    };
+    json!({ "name": policy.name.as_str(), key: shape })
+}
+
+/// Shorthands come out in full: this is what they mean.
+fn step_shape(policy: &StepPolicy) -> Value {
+    let StepPolicy { scaling, alarm } = policy;
+    let step = |step: &Step| {
+        let mut shape = Map::new();
+        for (key, end) in [("from", step.lower), ("to", step.upper)] {
+            if let Some(end) = end {
+                shape.insert(key.to_owned(), json!(end.get()));
+            }
+        }
+        shape.insert("adjust".to_owned(), json!(step.adjustment));
+        Value::Object(shape)
+    };
+    let mut shape = json!({
+        "adjustment": scaling.adjustment.name(),
+        "steps": scaling.steps.iter().map(step).collect::<Vec<_>>(),
+        "cooldown": scaling.cooldown.to_string(),
+        "aggregation": scaling.aggregation.aws_name().to_lowercase(),
+        "alarm": {
+            "metric": custom_shape(&alarm.metric),
+            "threshold": alarm.threshold.get(),
+            "comparison": alarm.comparison.sign(),
+            "period": format!("{}s", alarm.period),
+            "periods": alarm.periods,
+            "datapoints": alarm.datapoints,
+            "missing_data": alarm.missing.name(),
         },
-    })
+    });
+    if let (Some(least), Some(map)) = (scaling.min_magnitude, shape.as_object_mut()) {
+        map.insert("min_change".to_owned(), json!(least));
+    }
+    shape
 }
 
 fn metric_shape(metric: &Metric) -> Value {
     match metric {
         Metric::Predefined(metric) => json!(metric.name()),
-        Metric::Custom(metric) => {
-            let mut shape = json!({
-                "namespace": metric.namespace,
-                "name": metric.name,
-                "dimensions": metric.dimensions,
-                "statistic": metric.statistic.aws_name(),
-            });
-            if let (Some(unit), Some(map)) = (&metric.unit, shape.as_object_mut()) {
-                map.insert("unit".to_owned(), json!(unit));
-            }
-            shape
-        }
+        Metric::Custom(metric) => custom_shape(metric),
     }
+}
+
+fn custom_shape(metric: &CustomMetric) -> Value {
+    let mut shape = json!({
+        "namespace": metric.namespace,
+        "name": metric.name,
+        "dimensions": metric.dimensions,
+        "statistic": metric.statistic.aws_name(),
+    });
+    if let (Some(unit), Some(map)) = (&metric.unit, shape.as_object_mut()) {
+        map.insert("unit".to_owned(), json!(unit));
+    }
+    shape
 }

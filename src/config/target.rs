@@ -7,13 +7,21 @@ use super::Scope;
 use super::node::{Node, nearest};
 use super::policy::read_policies;
 use crate::domain::{
-    Bounds, Capacity, DesiredFleet, DesiredTarget, EndpointName, ScopeName, TargetId, VariantName,
+    Bounds, Capacity, DesiredFleet, DesiredTarget, EndpointName, OwnerName, ScopeName, Suspension,
+    TargetId, VariantName,
 };
 
 const PROFILE_KEYS: [&str; 2] = ["bounds", "policies"];
-const TARGET_KEYS: [&str; 6] = [
-    "scope", "endpoint", "variant", "profile", "bounds", "policies",
+const TARGET_KEYS: [&str; 7] = [
+    "scope",
+    "endpoint",
+    "variant",
+    "profile",
+    "bounds",
+    "suspended",
+    "policies",
 ];
+const SUSPENDED_KEYS: [&str; 3] = ["scale_in", "scale_out", "scheduled"];
 const BOUNDS_KEYS: [&str; 2] = ["min", "max"];
 
 /// What several targets share. A target's own keys win over it; its policies replace these as a whole.
@@ -47,7 +55,7 @@ fn anyone() -> Option<TargetId> {
 
 /// Checks the profiles that no target uses, as if a variant's target did: a mistake should not wait for its first
 /// user.
-pub(super) fn check_unused(profiles: &BTreeMap<String, Profile<'_>>) {
+pub(super) fn check_unused(profiles: &BTreeMap<String, Profile<'_>>, owner: &OwnerName) {
     let Some(anyone) = anyone() else {
         return;
     };
@@ -58,7 +66,7 @@ pub(super) fn check_unused(profiles: &BTreeMap<String, Profile<'_>>) {
             }
         }
         if let Some(policies) = &profile.policies {
-            read_policies(policies, &anyone);
+            read_policies(policies, &anyone, owner);
         }
     }
 }
@@ -68,10 +76,11 @@ pub(super) fn read_targets(
     node: &Node<'_>,
     profiles: &BTreeMap<String, Profile<'_>>,
     scopes: &mut BTreeMap<ScopeName, (Scope, DesiredFleet)>,
+    owner: &OwnerName,
 ) {
     let mut first_places: BTreeMap<(ScopeName, TargetId), String> = BTreeMap::new();
     for entry in node.entries() {
-        let Some((scope, target)) = read_target(&entry, profiles, scopes) else {
+        let Some((scope, target)) = read_target(&entry, profiles, scopes, owner) else {
             continue;
         };
         let place = format!("{} in {}", entry.path(), entry.source());
@@ -96,6 +105,7 @@ fn read_target(
     entry: &Node<'_>,
     profiles: &BTreeMap<String, Profile<'_>>,
     scopes: &BTreeMap<ScopeName, (Scope, DesiredFleet)>,
+    owner: &OwnerName,
 ) -> Option<(ScopeName, DesiredTarget)> {
     let fields = entry.fields(&TARGET_KEYS)?;
     let endpoint = fields
@@ -112,6 +122,7 @@ fn read_target(
     let shared_bounds = profile.and_then(|p| p.bounds.as_ref());
     let own_bounds = fields.get("bounds");
     let bounds = read_bounds(fields.node(), own_bounds.as_ref(), shared_bounds);
+    let suspended = fields.get("suspended").and_then(|n| read_suspended(&n));
     let id = endpoint
         .zip(variant)
         .map(|(endpoint, variant)| TargetId::Instances { endpoint, variant });
@@ -121,13 +132,14 @@ fn read_target(
     let policies = own_policies
         .as_ref()
         .or_else(|| profile.and_then(|p| p.policies.as_ref()))
-        .and_then(|node| Some(read_policies(node, id.as_ref().or(anyone.as_ref())?)))
+        .and_then(|node| Some(read_policies(node, id.as_ref().or(anyone.as_ref())?, owner)))
         .unwrap_or_default();
     Some((
         scope?,
         DesiredTarget {
             id: id?,
             bounds: bounds?,
+            suspended,
             policies,
         },
     ))
@@ -184,6 +196,21 @@ fn find_profile<'p, 'a>(
         node.report(format!("there is no profile `{name}`"), remedy);
     }
     found
+}
+
+/// What is not named is not suspended.
+fn read_suspended(node: &Node<'_>) -> Option<Suspension> {
+    let fields = node.fields(&SUSPENDED_KEYS)?;
+    let flag = |key| match fields.get(key) {
+        Some(node) => node.truth(),
+        None => Some(false),
+    };
+    let [scale_in, scale_out, scheduled] = SUSPENDED_KEYS.map(flag);
+    Some(Suspension {
+        scale_in: scale_in?,
+        scale_out: scale_out?,
+        scheduled: scheduled?,
+    })
 }
 
 /// Each end from the target itself, else from its profile.

@@ -73,7 +73,9 @@ fn toml_says_the_same_as_yaml() {
     let config = load_text("evenkeel.toml", TOML).unwrap();
     assert_eq!(config.daemon.mode, Mode::Observe);
     let chat = target(&config, "endpoint/chat/variant/AllTraffic");
-    let PolicyKind::TargetTracking(tracking) = &chat.policies[0].kind;
+    let PolicyKind::TargetTracking(tracking) = &chat.policies[0].kind else {
+        panic!("it tracks a target");
+    };
     assert!((tracking.target.get() - 70.5).abs() < 1e-9);
     assert_eq!(
         chat.policies[0].name.as_str(),
@@ -234,4 +236,55 @@ targets:
             r#"{"Shard": "7"}"#
         ]
     );
+}
+
+const STEPS: &str = "
+targets:
+  - endpoint: chat
+    variant: v
+    bounds: { min: 1, max: 2 }
+    suspended: { scale_inn: true }
+    policies:
+      - step: { steps: [], alarm: { metric: invocations_per_instance, threshold: 1 } }
+      - step:
+          steps: [{ from: 0, to: 10, adjust: 1 }, { from: 12, to: 20, adjust: 2 }]
+          alarm: { metric: invocations_per_instance, threshold: 1 }
+      - step:
+          adjustment: exact
+          steps: [{ from: -5, adjust: -1 }, { adjust: 1 }, { from: 5, to: 5, adjust: 1.5 }]
+          min_change: 3
+          alarm: { metric: invocations_per_copy, threshold: \"1\", comparison: above, period: 45s, periods: 0 }
+      - step:
+          steps: [{ from: -5, adjust: 1 }]
+          alarm: { metric: invocations_per_instance, threshold: 1, periods: 3, datapoints: 4, missing_data: none }
+      - { target_tracking: { metric: invocations_per_instance, target: 1 }, wake_from_zero: {} }
+      - { name: nothing }
+      - fast_scale_out: { metric: invocations_per_instance, above: 10, add: -5% }
+      - wake_from_zero: { add: many }
+";
+
+#[test]
+fn mistakes_in_step_policies_are_told_with_their_remedies() {
+    let problems = load_text("evenkeel.yaml", STEPS).unwrap_err();
+    insta::assert_snapshot!(problems);
+}
+
+#[test]
+fn shorthands_mean_step_policies_with_alarms_of_their_own() {
+    let text = "
+manage: { owner: ml-platform, prune: never }
+targets:
+  - endpoint: chat
+    variant: v
+    bounds: { min: 0, max: 4 }
+    suspended: { scheduled: true }
+    policies:
+      - wake_from_zero: {}
+      - fast_scale_out: { metric: invocations_per_instance, above: 900, add: 50% }
+      - step:
+          steps: [{ from: 10, adjust: 3 }, { from: 0, to: 10, adjust: 1 }]
+          alarm: { metric: concurrent_requests_per_model, threshold: 4, comparison: '>' }
+";
+    let config = load_text("evenkeel.yaml", text).unwrap();
+    insta::assert_snapshot!(serde_saphyr::to_string(&resolved(&config)).unwrap());
 }

@@ -4,11 +4,13 @@
 
 use std::collections::BTreeSet;
 
+use super::alarm::{AlarmRule, alarm_name, target_alarm_prefix};
 use super::bounds::{Capacity, effective_bounds};
-use super::desired::{DesiredFleet, DesiredTarget};
+use super::desired::{DesiredFleet, DesiredTarget, Manage, Prune};
 use super::name::PolicyName;
 use super::observed::{EndpointStatus, Observation};
 use super::plan::{Action, Change, Plan, TargetPlan};
+use super::policy::PolicyKind;
 use super::target::TargetId;
 
 /// How much one pass may take away (design promise 8).
@@ -53,6 +55,12 @@ pub enum Violation {
     /// A policy that differs from the declared one.
     #[error("{0}: the plan puts policy `{1}`, which is not as declared")]
     WrongPolicy(TargetId, PolicyName),
+    /// An alarm other than the one declared for a standing policy.
+    #[error("{0}: the plan puts alarm `{1}`, which is not as declared, or has no policy to drive")]
+    WrongAlarm(TargetId, String),
+    /// A removal of what is declared, or of what is not ours to remove.
+    #[error("{0}: the plan removes `{1}`, which is declared, or not evenkeel's to remove")]
+    NotOursToRemove(TargetId, String),
     /// More policies than AWS takes.
     #[error("{0}: the target would have more than 50 policies, AWS's fixed limit")]
     TooManyPolicies(TargetId),
@@ -104,7 +112,14 @@ pub fn check(
         .filter(|entry| !entry.actions.is_empty())
     {
         match desired.targets.get(&entry.id) {
-            Some(target) => check_target(entry, target, observed, &plan, &mut violations),
+            Some(target) => {
+                let context = Facts {
+                    target,
+                    manage: &desired.manage,
+                    observed,
+                };
+                check_target(entry, context, &plan, &mut violations);
+            }
             None => violations.push(Violation::NotDeclared(entry.id.clone())),
         }
     }
@@ -116,13 +131,18 @@ pub fn check(
     }
 }
 
-fn check_target(
-    entry: &TargetPlan,
-    target: &DesiredTarget,
-    observed: &Observation,
-    plan: &Plan,
-    out: &mut Vec<Violation>,
-) {
+/// What a target's plan is held against.
+#[derive(Clone, Copy)]
+struct Facts<'a> {
+    target: &'a DesiredTarget,
+    manage: &'a Manage,
+    observed: &'a Observation,
+}
+
+fn check_target(entry: &TargetPlan, facts: Facts<'_>, plan: &Plan, out: &mut Vec<Violation>) {
+    let Facts {
+        target, observed, ..
+    } = facts;
     let id = &entry.id;
     if !is_scalable(id, observed) {
         out.push(Violation::NotScalable(id.clone()));
@@ -130,16 +150,29 @@ fn check_target(
     let held = observed.targets.get(id);
     let mut registered = held.is_some();
     let mut seen = BTreeSet::new();
+    let mut written = BTreeSet::new();
     for (position, action) in entry.actions.iter().enumerate() {
+        if !written.insert((action.change.label(), action.change.subject())) {
+            out.push(Violation::Disorder(id.clone()));
+        }
         match &action.change {
-            Change::Register { bounds, .. } => {
+            Change::Register {
+                bounds, suspended, ..
+            } => {
                 if position != 0 {
                     out.push(Violation::Disorder(id.clone()));
                 }
                 if *bounds != effective_bounds(target, plan.at).bounds {
                     out.push(Violation::WrongBounds(id.clone()));
                 }
-                if held.is_some_and(|t| (t.min, t.max) == (bounds.min(), bounds.max())) {
+                if *suspended != target.suspended {
+                    out.push(Violation::WrongBounds(id.clone()));
+                }
+                let same_bounds =
+                    held.is_some_and(|t| (t.min, t.max) == (bounds.min(), bounds.max()));
+                let same_suspension =
+                    held.is_some_and(|t| target.suspended.is_none_or(|s| s == t.suspended));
+                if same_bounds && same_suspension {
                     out.push(Violation::NoChange(id.clone()));
                 }
                 registered = true;
@@ -148,11 +181,42 @@ fn check_target(
                 if !registered {
                     out.push(Violation::PolicyWithoutTarget(id.clone()));
                 }
-                if !seen.insert(&policy.name) {
-                    out.push(Violation::Disorder(id.clone()));
-                }
+                seen.insert(&policy.name);
                 if !target.policies.contains(policy) {
                     out.push(Violation::WrongPolicy(id.clone(), policy.name.clone()));
+                }
+            }
+            Change::PutAlarm {
+                name,
+                policy,
+                rule,
+                arn,
+                ..
+            } => {
+                if !is_declared_alarm(facts, name, policy, rule)
+                    || !drives_something(facts, policy, arn.as_deref(), &seen)
+                {
+                    out.push(Violation::WrongAlarm(id.clone(), name.clone()));
+                }
+            }
+            Change::DeletePolicy { name, .. } => {
+                let declared = target.policies.iter().any(|p| p.name == *name);
+                let stands = observed
+                    .policies
+                    .get(id)
+                    .is_some_and(|p| p.contains_key(name));
+                if declared || !stands || !facts.manage.prunes(name) {
+                    out.push(Violation::NotOursToRemove(id.clone(), name.to_string()));
+                }
+            }
+            Change::DeleteAlarm { name } => {
+                let prefix = target_alarm_prefix(&facts.manage.owner, id);
+                let driven = name.strip_prefix(&prefix);
+                let declared = target.policies.iter().any(|p| {
+                    matches!(p.kind, PolicyKind::Step(_)) && Some(p.name.as_str()) == driven
+                });
+                if driven.is_none() || declared || facts.manage.prune == Prune::Never {
+                    out.push(Violation::NotOursToRemove(id.clone(), name.clone()));
                 }
             }
         }
@@ -164,6 +228,29 @@ fn check_target(
     if standing.saturating_add(seen.len()) > POLICIES_PER_TARGET {
         out.push(Violation::TooManyPolicies(id.clone()));
     }
+}
+
+/// Whether the alarm is the one that the config declares for the policy, under our name: AWS's own alarms are never
+/// written.
+fn is_declared_alarm(facts: Facts<'_>, name: &str, policy: &PolicyName, rule: &AlarmRule) -> bool {
+    let target = facts.target;
+    let ours = alarm_name(&facts.manage.owner, &target.id, policy) == name;
+    let declared = target.policies.iter().any(|p| {
+        p.name == *policy && matches!(&p.kind, PolicyKind::Step(step) if step.alarm == *rule)
+    });
+    ours && declared
+}
+
+/// Whether the policy is put before in the same plan, or stands under this ARN.
+fn drives_something(
+    facts: Facts<'_>,
+    policy: &PolicyName,
+    arn: Option<&str>,
+    put: &BTreeSet<&PolicyName>,
+) -> bool {
+    let standing = facts.observed.policies.get(&facts.target.id);
+    let standing = standing.and_then(|p| p.get(policy)).map(|p| p.arn.as_str());
+    put.contains(policy) || (arn.is_some() && arn == standing)
 }
 
 fn is_scalable(id: &TargetId, observed: &Observation) -> bool {
@@ -189,14 +276,20 @@ fn is_shrinking(action: &Action) -> bool {
     let max_goes_down = match &action.change {
         Change::Register {
             bounds,
-            previous: Some((_, held_max)),
-        } => bounds.max() < *held_max,
-        Change::Register { previous: None, .. } | Change::PutPolicy { .. } => false,
+            previous: Some(held),
+            ..
+        } => bounds.max() < held.max,
+        // A policy that is gone no longer adds capacity when it will be needed.
+        Change::DeletePolicy { .. } => true,
+        Change::Register { previous: None, .. }
+        | Change::PutPolicy { .. }
+        | Change::PutAlarm { .. }
+        | Change::DeleteAlarm { .. } => false,
     };
     let clamped_down = |from: &Capacity, to: &Capacity| to < from;
     max_goes_down
         || action.effects.iter().any(|effect| match effect {
             super::plan::Effect::CapacityClamped { from, to } => clamped_down(from, to),
-            super::plan::Effect::AlarmsRecreated => false,
+            super::plan::Effect::AlarmsRecreated | super::plan::Effect::AlarmsDeleted => false,
         })
 }

@@ -1,9 +1,10 @@
 //! What the config asks for.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::bounds::Bounds;
-use super::name::ScopeName;
+use super::name::{OwnerName, PolicyName, ScopeName};
 use super::policy::Policy;
 use super::target::TargetId;
 
@@ -14,6 +15,8 @@ pub struct DesiredTarget {
     pub id: TargetId,
     /// Base bounds.
     pub bounds: Bounds,
+    /// Which kinds of scaling are suspended; `None` leaves that to others.
+    pub suspended: Option<Suspension>,
     /// Policies in the order of the config; names and metrics are unique within a target.
     pub policies: Vec<Policy>,
 }
@@ -23,8 +26,122 @@ pub struct DesiredTarget {
 pub struct DesiredFleet {
     /// The scope.
     pub scope: ScopeName,
+    /// What evenkeel may remove, and what is its own.
+    pub manage: Manage,
     /// Its targets, each once.
     pub targets: BTreeMap<TargetId, DesiredTarget>,
+}
+
+/// Kinds of scaling that AWS is told not to do (aws-autoscaling.md 1.4). Suspending does not stop what a registration
+/// or a person does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Suspension {
+    /// Policies may not remove capacity.
+    pub scale_in: bool,
+    /// Policies may not add capacity.
+    pub scale_out: bool,
+    /// Scheduled actions do not run.
+    pub scheduled: bool,
+}
+
+impl Suspension {
+    /// Whether anything is suspended.
+    #[must_use]
+    pub fn any(self) -> bool {
+        self != Self::default()
+    }
+}
+
+impl fmt::Display for Suspension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds: Vec<&str> = [
+            (self.scale_in, "scaling in"),
+            (self.scale_out, "scaling out"),
+            (self.scheduled, "scheduled scaling"),
+        ]
+        .into_iter()
+        .filter_map(|(on, kind)| on.then_some(kind))
+        .collect();
+        if kinds.is_empty() {
+            f.write_str("nothing")
+        } else {
+            f.write_str(&kinds.join(" and "))
+        }
+    }
+}
+
+/// What may be removed from a declared target because the config does not name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Prune {
+    /// Policies that evenkeel named, and their alarms.
+    Owned,
+    /// Every policy.
+    All,
+    /// Nothing.
+    Never,
+}
+
+impl Prune {
+    /// The config's word.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Owned => "owned",
+            Self::All => "all",
+            Self::Never => "never",
+        }
+    }
+}
+
+/// What is evenkeel's own in a scope, and what it may remove there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manage {
+    /// Names of policies begin with this and a hyphen, names of alarms with this and a slash, when they are ours.
+    pub owner: OwnerName,
+    /// What may be removed.
+    pub prune: Prune,
+}
+
+impl Default for Manage {
+    fn default() -> Self {
+        Self {
+            owner: OwnerName::default(),
+            prune: Prune::Owned,
+        }
+    }
+}
+
+impl DesiredFleet {
+    /// A scope in which nothing is declared.
+    #[must_use]
+    pub fn empty(scope: ScopeName) -> Self {
+        Self {
+            scope,
+            manage: Manage::default(),
+            targets: BTreeMap::new(),
+        }
+    }
+}
+
+impl Manage {
+    /// Whether a policy of this name was named by us.
+    #[must_use]
+    pub fn owns(&self, policy: &PolicyName) -> bool {
+        policy
+            .as_str()
+            .strip_prefix(self.owner.as_str())
+            .is_some_and(|rest| rest.starts_with('-'))
+    }
+
+    /// Whether a policy that the config does not name may be removed.
+    #[must_use]
+    pub fn prunes(&self, policy: &PolicyName) -> bool {
+        match self.prune {
+            Prune::Owned => self.owns(policy),
+            Prune::All => true,
+            Prune::Never => false,
+        }
+    }
 }
 
 /// Whether evenkeel may write.

@@ -11,11 +11,11 @@ use chrono::{DateTime, Utc};
 
 use super::activity::Activity;
 use super::alarm::ObservedAlarm;
-use super::bounds::{Capacity, EffectiveBounds};
+use super::bounds::EffectiveBounds;
 use super::desired::Mode;
 use super::metric::Datapoint;
 use super::name::{PolicyName, ScopeName};
-use super::observed::{EndpointStatus, ObservedVariant};
+use super::observed::{EndpointStatus, ObservedTarget, ObservedVariant};
 use super::plan::{Note, Verdict, Wait};
 use super::policy::Policy;
 use super::target::TargetId;
@@ -201,8 +201,8 @@ pub struct TargetSnapshot {
     pub verdict: Verdict,
     /// Remarks of the plan.
     pub notes: Vec<Note>,
-    /// Minimum and maximum that AWS held when the pass looked.
-    pub registered: Option<(Capacity, Capacity)>,
+    /// What AWS held when the pass looked.
+    pub registered: Option<ObservedTarget>,
     /// Capacity when the pass looked.
     pub running: Option<ObservedVariant>,
     /// Status of its endpoint.

@@ -30,10 +30,13 @@ mod target;
 mod value;
 
 pub use activity::{Activity, ActivityStatus, NotScaled};
-pub use alarm::{AlarmState, ObservedAlarm};
+pub use alarm::{
+    AlarmRule, AlarmState, Comparison, LONGEST_ALARM_NAME, MissingData, ObservedAlarm, UnknownWord,
+    alarm_name, alarm_prefix, target_alarm_prefix,
+};
 pub use bounds::{BoundSource, Bounds, BoundsError, Capacity, EffectiveBounds, effective_bounds};
 pub use check::{CheckedPlan, Safety, Violation, check};
-pub use desired::{DesiredFleet, DesiredTarget, Mode};
+pub use desired::{DesiredFleet, DesiredTarget, Manage, Mode, Prune, Suspension};
 pub use fleet::{
     ConfigState, FleetSnapshot, PassOutcome, PassReason, PassSummary, ScopeSnapshot,
     TargetSnapshot, WatchSnapshot, WriteFailure,
@@ -43,19 +46,23 @@ pub use metric::{
     known_dimensions,
 };
 pub use name::{
-    ComponentName, EndpointName, NameError, PolicyName, ProfileName, ScopeName, VariantName,
+    ComponentName, EndpointName, NameError, OwnerName, PolicyName, ProfileName, ScopeName,
+    VariantName,
 };
 pub use observed::{
     EndpointStatus, Gap, Observation, ObservedEndpoint, ObservedPolicy, ObservedPolicyKind,
     ObservedTarget, ObservedVariant, Part,
 };
 pub use plan::{
-    Action, ActionReason, Change, Effect, Field, Note, Plan, TargetPlan, Verdict, Wait,
+    Action, ActionReason, Change, Difference, Effect, Note, Plan, Tampering, TargetPlan, Verdict,
+    Wait,
 };
 pub use planner::plan;
-pub use policy::{Policy, PolicyKind, TargetTracking};
+pub use policy::{
+    Adjustment, Aggregation, Policy, PolicyKind, Step, StepPolicy, StepScaling, TargetTracking,
+};
 pub use target::{Dimension, ParseTargetError, TargetId};
-pub use value::{Cooldown, CooldownError, TargetValue, TargetValueError};
+pub use value::{Cooldown, CooldownError, Number, TargetValue, TargetValueError};
 
 #[cfg(test)]
 mod tests;

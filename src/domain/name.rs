@@ -95,9 +95,20 @@ name!(
     ScopeName, "scope name", is_plain_name, PLAIN_RULE
 );
 name!(
+    /// Whose policies and alarms are whose: the beginning of the names of what evenkeel makes.
+    OwnerName, "owner", is_plain_name, PLAIN_RULE
+);
+name!(
     /// Name of a profile in the config: bounds and policies that several targets share.
     ProfileName, "profile name", is_plain_name, PLAIN_RULE
 );
+
+/// What the owner is called unless the config says otherwise.
+impl Default for OwnerName {
+    fn default() -> Self {
+        Self("evenkeel".to_owned())
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -5,9 +5,11 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
+use super::alarm::ObservedAlarm;
 use super::bounds::Capacity;
+use super::desired::Suspension;
 use super::name::{EndpointName, PolicyName, ScopeName, VariantName};
-use super::policy::TargetTracking;
+use super::policy::{StepScaling, TargetTracking};
 use super::target::TargetId;
 
 /// Status of an endpoint; only `InService` can be scaled (aws-autoscaling.md 5.2).
@@ -110,6 +112,8 @@ pub struct ObservedTarget {
     pub min: Capacity,
     /// Maximum as AWS holds it.
     pub max: Capacity,
+    /// What is suspended.
+    pub suspended: Suspension,
 }
 
 /// What kind of policy AWS holds.
@@ -120,7 +124,9 @@ pub enum ObservedPolicyKind {
     /// Target tracking on something our config can not express (metric math, another service's metric).
     OtherTracking,
     /// Step scaling.
-    Step,
+    Step(StepScaling),
+    /// Step scaling that our config can not express.
+    OtherStep,
     /// Any other type, by AWS's word.
     Other(String),
 }
@@ -131,7 +137,7 @@ impl ObservedPolicyKind {
     pub fn type_name(&self) -> &str {
         match self {
             Self::TargetTracking(_) | Self::OtherTracking => "TargetTrackingScaling",
-            Self::Step => "StepScaling",
+            Self::Step(_) | Self::OtherStep => "StepScaling",
             Self::Other(word) => word,
         }
     }
@@ -144,10 +150,14 @@ pub struct ObservedPolicy {
     pub target: TargetId,
     /// Its name.
     pub name: PolicyName,
+    /// AWS's identifier, by which alarms name it. It changes when the target is registered anew.
+    pub arn: String,
     /// What it does.
     pub kind: ObservedPolicyKind,
     /// Names of the alarms that drive it. They change whenever a target-tracking policy is put.
     pub alarms: Vec<String>,
+    /// Whether these alarms were named long enough ago for the list of alarms to hold them.
+    pub alarms_settled: bool,
 }
 
 /// A part of the world that an observation reads in one go.
@@ -161,6 +171,8 @@ pub enum Part {
     Targets,
     /// The list of policies.
     Policies,
+    /// The lists of alarms.
+    Alarms,
 }
 
 impl fmt::Display for Part {
@@ -170,6 +182,7 @@ impl fmt::Display for Part {
             Self::Variants(endpoint) => write!(f, "the variants of endpoint {endpoint}"),
             Self::Targets => f.write_str("the list of targets"),
             Self::Policies => f.write_str("the list of policies"),
+            Self::Alarms => f.write_str("the list of alarms"),
         }
     }
 }
@@ -198,6 +211,8 @@ pub struct Observation {
     pub targets: BTreeMap<TargetId, ObservedTarget>,
     /// Policies seen, by target and name.
     pub policies: BTreeMap<TargetId, BTreeMap<PolicyName, ObservedPolicy>>,
+    /// Alarms of target tracking and of our own, by name.
+    pub alarms: BTreeMap<String, ObservedAlarm>,
     /// Parts not read to their end.
     pub gaps: Vec<Gap>,
 }

@@ -2,9 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
+use super::alarm::AlarmRule;
 use super::bounds::{Bounds, Capacity, EffectiveBounds};
+use super::desired::Suspension;
 use super::name::{EndpointName, PolicyName, ScopeName, VariantName};
-use super::observed::{EndpointStatus, Gap, ObservedPolicyKind};
+use super::observed::{EndpointStatus, Gap, ObservedPolicyKind, ObservedTarget};
 use super::policy::Policy;
 use super::target::TargetId;
 
@@ -141,6 +143,15 @@ pub enum Note {
         /// The policy that stands in its way.
         by: PolicyName,
     },
+    /// AWS has kinds of scaling suspended, and the config says nothing of it. It is left so.
+    Suspended(Suspension),
+    /// The alarm of a declared policy can not be judged: the list of alarms could not be read to its end.
+    AlarmUnseen {
+        /// The declared policy.
+        name: PolicyName,
+        /// The gap.
+        gap: Gap,
+    },
     /// A declared policy can not be judged: the list of policies could not be read to its end.
     PolicyUnseen {
         /// The declared policy.
@@ -155,8 +166,11 @@ impl Note {
     #[must_use]
     pub fn holds(&self) -> bool {
         match self {
-            Self::ForeignPolicy { .. } => false,
-            Self::TypeTaken { .. } | Self::MetricTaken { .. } | Self::PolicyUnseen { .. } => true,
+            Self::ForeignPolicy { .. } | Self::Suspended(_) => false,
+            Self::TypeTaken { .. }
+            | Self::MetricTaken { .. }
+            | Self::PolicyUnseen { .. }
+            | Self::AlarmUnseen { .. } => true,
         }
     }
 }
@@ -179,8 +193,10 @@ pub enum Change {
     Register {
         /// The bounds to set.
         bounds: Bounds,
-        /// Minimum and maximum that AWS holds now; `None` when the target is not registered.
-        previous: Option<(Capacity, Capacity)>,
+        /// What to suspend, and with that what not to; `None` leaves it as it is.
+        suspended: Option<Suspension>,
+        /// What AWS holds now; `None` when the target is not registered.
+        previous: Option<ObservedTarget>,
     },
     /// Put a policy, always in full: what is left out of a put, AWS keeps or resets by rules of its own.
     PutPolicy {
@@ -189,15 +205,63 @@ pub enum Change {
         /// What stands there now.
         previous: Option<ObservedPolicyKind>,
     },
+    /// Put the alarm that drives a step policy, always in full.
+    PutAlarm {
+        /// The alarm's name.
+        name: String,
+        /// The policy that it drives.
+        policy: PolicyName,
+        /// When it goes off.
+        rule: AlarmRule,
+        /// The policy's ARN; `None` when the policy is put before it in the same plan, which tells it.
+        arn: Option<String>,
+        /// Whether an alarm of this name stands there now.
+        exists: bool,
+    },
+    /// Delete a policy. AWS deletes the alarms of target tracking with it.
+    DeletePolicy {
+        /// Its name.
+        name: PolicyName,
+        /// AWS's word for its type.
+        type_name: String,
+    },
+    /// Delete an alarm of ours.
+    DeleteAlarm {
+        /// Its name.
+        name: String,
+    },
 }
 
 impl Change {
+    /// Labels of all changes.
+    pub const LABELS: [&'static str; 5] = [
+        "register_target",
+        "put_policy",
+        "put_alarm",
+        "delete_policy",
+        "delete_alarm",
+    ];
+
+    /// What of a target it is about, to tell one difference from another.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        match self {
+            Self::Register { .. } => "",
+            Self::PutPolicy { policy, .. } => policy.name.as_str(),
+            Self::DeletePolicy { name, .. } => name.as_str(),
+            Self::PutAlarm { name, .. } | Self::DeleteAlarm { name } => name,
+        }
+    }
+
     /// The change as a stable label.
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self {
             Self::Register { .. } => "register_target",
             Self::PutPolicy { .. } => "put_policy",
+            Self::PutAlarm { .. } => "put_alarm",
+            Self::DeletePolicy { .. } => "delete_policy",
+            Self::DeleteAlarm { .. } => "delete_alarm",
         }
     }
 }
@@ -209,10 +273,22 @@ pub enum ActionReason {
     TargetMissing,
     /// AWS holds other bounds.
     BoundsDiffer,
+    /// AWS has other kinds of scaling suspended.
+    SuspensionDiffers,
     /// The target has no such policy.
     PolicyMissing,
     /// The policy differs in these fields.
-    PolicyDiffers(Vec<Field>),
+    PolicyDiffers(Vec<Difference>),
+    /// Someone deleted or changed alarms that AWS made for the policy. Putting the policy makes new ones.
+    AlarmsTampered(Vec<(String, Tampering)>),
+    /// The alarm that drives the policy does not exist.
+    AlarmMissing,
+    /// The alarm differs in these fields.
+    AlarmDiffers(Vec<Difference>),
+    /// The config does not name it.
+    NotDeclared,
+    /// Nothing is left that it would drive.
+    Orphaned,
 }
 
 impl ActionReason {
@@ -224,40 +300,65 @@ impl ActionReason {
             Self::BoundsDiffer => "bounds",
             Self::PolicyMissing => "policy_missing",
             Self::PolicyDiffers(_) => "policy",
+            Self::SuspensionDiffers => "suspension",
+            Self::AlarmsTampered(_) => "alarms_tampered",
+            Self::AlarmMissing => "alarm_missing",
+            Self::AlarmDiffers(_) => "alarm",
+            Self::NotDeclared => "not_declared",
+            Self::Orphaned => "alarm_orphaned",
         }
     }
 
     /// Labels of all kinds.
-    pub const LABELS: [&'static str; 4] = ["target_missing", "bounds", "policy_missing", "policy"];
+    pub const LABELS: [&'static str; 10] = [
+        "target_missing",
+        "bounds",
+        "suspension",
+        "policy_missing",
+        "policy",
+        "alarms_tampered",
+        "alarm_missing",
+        "alarm",
+        "not_declared",
+        "alarm_orphaned",
+    ];
 }
 
-/// A field of a policy, by the name that the config gives it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Field {
-    /// The metric specification.
-    Metric,
-    /// The target value.
-    Target,
-    /// The scale-out cooldown.
-    ScaleOutCooldown,
-    /// The scale-in cooldown.
-    ScaleInCooldown,
-    /// Whether scale-in is disabled.
-    DisableScaleIn,
-}
-
-impl Field {
+/// One field that differs, by the name that the config gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
     /// The config key.
-    #[must_use]
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Metric => "metric",
-            Self::Target => "target",
-            Self::ScaleOutCooldown => "scale_out_cooldown",
-            Self::ScaleInCooldown => "scale_in_cooldown",
-            Self::DisableScaleIn => "disable_scale_in",
-        }
+    pub key: &'static str,
+    /// What AWS holds.
+    pub held: String,
+    /// What is declared.
+    pub wanted: String,
+}
+
+impl Difference {
+    /// The field, if the two differ.
+    pub(super) fn between<T: PartialEq + std::fmt::Display>(
+        key: &'static str,
+        held: &T,
+        wanted: &T,
+    ) -> Option<Self> {
+        (held != wanted).then(|| Self {
+            key,
+            held: held.to_string(),
+            wanted: wanted.to_string(),
+        })
     }
+}
+
+/// What is wrong with an alarm that AWS made for target tracking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tampering {
+    /// It was deleted.
+    Gone,
+    /// Its actions were switched off.
+    SwitchedOff,
+    /// It does not trigger the policy any more.
+    Disconnected,
 }
 
 /// What AWS does by itself when an action is executed.
@@ -272,4 +373,6 @@ pub enum Effect {
     },
     /// Updating a target-tracking policy re-creates its alarms under new names (aws-autoscaling.md 1.5).
     AlarmsRecreated,
+    /// Deleting a target-tracking policy deletes its alarms.
+    AlarmsDeleted,
 }

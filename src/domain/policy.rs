@@ -1,8 +1,13 @@
 //! Scaling policies as declared.
 
-use super::metric::Metric;
+use std::fmt;
+use std::str::FromStr;
+
+use super::alarm::{AlarmRule, UnknownWord};
+use super::metric::{CustomMetric, Metric};
 use super::name::PolicyName;
-use super::value::{Cooldown, TargetValue};
+use super::target::TargetId;
+use super::value::{Cooldown, Number, TargetValue};
 
 /// A target-tracking policy: hold a metric at a value by scaling in proportion.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,11 +24,136 @@ pub struct TargetTracking {
     pub disable_scale_in: bool,
 }
 
+/// What the number of a step means (aws-autoscaling.md 2.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Adjustment {
+    /// Add it, or take it away.
+    ChangeInCapacity,
+    /// Add so many percent, or take them away.
+    PercentChangeInCapacity,
+    /// Go there.
+    ExactCapacity,
+}
+
+impl Adjustment {
+    /// All of them.
+    pub const ALL: [Self; 3] = [
+        Self::ChangeInCapacity,
+        Self::PercentChangeInCapacity,
+        Self::ExactCapacity,
+    ];
+
+    /// AWS's word.
+    #[must_use]
+    pub fn aws_name(self) -> &'static str {
+        match self {
+            Self::ChangeInCapacity => "ChangeInCapacity",
+            Self::PercentChangeInCapacity => "PercentChangeInCapacity",
+            Self::ExactCapacity => "ExactCapacity",
+        }
+    }
+
+    /// The config's word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ChangeInCapacity => "change",
+            Self::PercentChangeInCapacity => "percent",
+            Self::ExactCapacity => "exact",
+        }
+    }
+}
+
+impl FromStr for Adjustment {
+    type Err = UnknownWord;
+
+    fn from_str(s: &str) -> Result<Self, UnknownWord> {
+        Self::ALL
+            .into_iter()
+            .find(|a| a.name() == s || a.aws_name() == s)
+            .ok_or_else(|| UnknownWord(s.to_owned()))
+    }
+}
+
+/// How the alarm's recent datapoints become the one number that picks a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Aggregation {
+    /// Their mean.
+    Average,
+    /// The smallest.
+    Minimum,
+    /// The largest.
+    Maximum,
+}
+
+impl Aggregation {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Average, Self::Minimum, Self::Maximum];
+
+    /// AWS's word.
+    #[must_use]
+    pub fn aws_name(self) -> &'static str {
+        match self {
+            Self::Average => "Average",
+            Self::Minimum => "Minimum",
+            Self::Maximum => "Maximum",
+        }
+    }
+}
+
+impl FromStr for Aggregation {
+    type Err = UnknownWord;
+
+    fn from_str(s: &str) -> Result<Self, UnknownWord> {
+        Self::ALL
+            .into_iter()
+            .find(|a| a.aws_name().eq_ignore_ascii_case(s))
+            .ok_or_else(|| UnknownWord(s.to_owned()))
+    }
+}
+
+/// One step: how far the metric may be from the alarm's threshold, and what is done then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Step {
+    /// Lower end, relative to the threshold; none is minus infinity.
+    pub lower: Option<Number>,
+    /// Upper end, relative to the threshold; none is infinity.
+    pub upper: Option<Number>,
+    /// The number that the policy's adjustment is about.
+    pub adjustment: i32,
+}
+
+/// What `PutScalingPolicy` is told of a step policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepScaling {
+    /// What the numbers of the steps mean.
+    pub adjustment: Adjustment,
+    /// The steps, from the lowest up.
+    pub steps: Vec<Step>,
+    /// The least change; only with percents.
+    pub min_magnitude: Option<u32>,
+    /// Starts when a scaling completes.
+    pub cooldown: Cooldown,
+    /// How datapoints are aggregated.
+    pub aggregation: Aggregation,
+}
+
+/// A step policy together with the alarm that drives it: neither does anything without the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepPolicy {
+    /// The policy.
+    pub scaling: StepScaling,
+    /// When its alarm goes off.
+    pub alarm: AlarmRule,
+}
+
 /// What a policy does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PolicyKind {
     /// Target tracking.
     TargetTracking(TargetTracking),
+    /// Step scaling.
+    Step(StepPolicy),
 }
 
 /// A policy as declared: its name, unique on its target, and what it does.
@@ -41,6 +171,65 @@ impl Policy {
     pub fn tracked_metric(&self) -> Option<&Metric> {
         match &self.kind {
             PolicyKind::TargetTracking(tracking) => Some(&tracking.metric),
+            PolicyKind::Step(_) => None,
+        }
+    }
+
+    /// The metric that decides what it does, in full, with its period in seconds.
+    #[must_use]
+    pub fn watched_metric(&self, target: &TargetId) -> (CustomMetric, u32) {
+        match &self.kind {
+            PolicyKind::TargetTracking(tracking) => tracking.metric.resolve(target),
+            PolicyKind::Step(step) => (step.alarm.metric.clone(), step.alarm.period),
+        }
+    }
+
+    /// The value that the watched metric is compared with.
+    #[must_use]
+    pub fn aim(&self) -> f64 {
+        match &self.kind {
+            PolicyKind::TargetTracking(tracking) => tracking.target.get(),
+            PolicyKind::Step(step) => step.alarm.threshold.get(),
+        }
+    }
+}
+
+/// The policy in a few words, without its name.
+impl fmt::Display for PolicyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TargetTracking(tracking) => {
+                write!(f, "{} at {}", tracking.metric, tracking.target)
+            }
+            Self::Step(step) => write!(f, "{}", step.scaling),
+        }
+    }
+}
+
+/// The steps in a few words.
+impl fmt::Display for StepScaling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let steps: Vec<String> = self
+            .steps
+            .iter()
+            .map(|step| step.describe(self.adjustment))
+            .collect();
+        f.write_str(&steps.join(", "))
+    }
+}
+
+impl Step {
+    fn describe(&self, adjustment: Adjustment) -> String {
+        let change = match adjustment {
+            Adjustment::ChangeInCapacity => format!("{:+}", self.adjustment),
+            Adjustment::PercentChangeInCapacity => format!("{:+}%", self.adjustment),
+            Adjustment::ExactCapacity => format!("to {}", self.adjustment),
+        };
+        match (self.lower, self.upper) {
+            (Some(lower), Some(upper)) => format!("{change} from {lower} to {upper}"),
+            (Some(lower), None) => format!("{change} from {lower}"),
+            (None, Some(upper)) => format!("{change} up to {upper}"),
+            (None, None) => change,
         }
     }
 }

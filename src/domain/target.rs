@@ -144,6 +144,16 @@ impl TargetId {
         }
     }
 
+    /// The target as a part of the names of its alarms: the resource id, and the unit where one variant could have
+    /// two targets.
+    #[must_use]
+    pub fn alarm_component(&self) -> String {
+        match self {
+            Self::Instances { .. } | Self::Copies { .. } => self.resource_id(),
+            Self::ProvisionedConcurrency { .. } => format!("{}/concurrency", self.resource_id()),
+        }
+    }
+
     /// The dimension.
     #[must_use]
     pub fn dimension(&self) -> Dimension {

@@ -60,14 +60,81 @@ fn tracking() -> impl Strategy<Value = TargetTracking> {
     })
 }
 
-/// Declared policies: unique names, unique metrics, as the config guarantees.
+fn stepping() -> impl Strategy<Value = StepScaling> {
+    (1_i32..4, 0_u32..3).prop_map(|(adjustment, cooldown)| StepScaling {
+        adjustment: Adjustment::ChangeInCapacity,
+        steps: vec![Step {
+            lower: Number::new(0.0),
+            upper: None,
+            adjustment,
+        }],
+        min_magnitude: None,
+        cooldown: Cooldown::from_secs(cooldown).unwrap(),
+        aggregation: Aggregation::Average,
+    })
+}
+
+fn rule() -> impl Strategy<Value = AlarmRule> {
+    (1_u32..3, any::<bool>()).prop_map(|(threshold, upward)| AlarmRule {
+        metric: CustomMetric {
+            namespace: "App".to_owned(),
+            name: "Queue".to_owned(),
+            dimensions: BTreeMap::new(),
+            statistic: Statistic::Sum,
+            unit: None,
+        },
+        period: 60,
+        periods: 2,
+        datapoints: 2,
+        threshold: Number::new(f64::from(threshold)).unwrap(),
+        comparison: if upward {
+            Comparison::GreaterOrEqual
+        } else {
+            Comparison::LessOrEqual
+        },
+        missing: MissingData::Missing,
+    })
+}
+
+fn step_policy() -> impl Strategy<Value = StepPolicy> {
+    (stepping(), rule()).prop_map(|(scaling, alarm)| StepPolicy { scaling, alarm })
+}
+
+/// Declared policies: unique names, unique metrics, as the config guarantees. Their names meet those that AWS holds,
+/// ours and others'.
 fn policies() -> impl Strategy<Value = Vec<Policy>> {
-    prop::collection::vec(tracking(), 0..3).prop_map(|all| {
+    let steps = prop::option::of((0_u8..4, step_policy()));
+    let tracked = prop::collection::vec(tracking(), 0..3);
+    (tracked, steps).prop_map(|(all, step)| {
+        let mut policies = tracked_policies(all);
+        if let Some((n, step)) = step {
+            let name = policy_name(n);
+            if !policies.iter().any(|p| p.name == name) {
+                let kind = PolicyKind::Step(step);
+                policies.push(Policy { name, kind });
+            }
+        }
+        policies
+    })
+}
+
+/// Even numbers are names that evenkeel gave.
+fn policy_name(n: u8) -> PolicyName {
+    let text = if n.is_multiple_of(2) {
+        format!("evenkeel-{n}")
+    } else {
+        format!("p{n}")
+    };
+    text.parse().unwrap()
+}
+
+fn tracked_policies(all: Vec<TargetTracking>) -> Vec<Policy> {
+    {
         let mut policies: Vec<Policy> = Vec::new();
         for tracking in all {
             let taken = |p: &Policy| p.tracked_metric() == Some(&tracking.metric);
             if !policies.iter().any(taken) {
-                let name = format!("p{}", policies.len()).parse().unwrap();
+                let name = policy_name(u8::try_from(policies.len()).unwrap());
                 policies.push(Policy {
                     name,
                     kind: PolicyKind::TargetTracking(tracking),
@@ -75,25 +142,39 @@ fn policies() -> impl Strategy<Value = Vec<Policy>> {
             }
         }
         policies
+    }
+}
+
+fn manage() -> impl Strategy<Value = Manage> {
+    prop_oneof![Just(Prune::Owned), Just(Prune::All), Just(Prune::Never)].prop_map(|prune| Manage {
+        owner: OwnerName::default(),
+        prune,
+    })
+}
+
+fn suspension() -> impl Strategy<Value = Suspension> {
+    (any::<bool>(), any::<bool>()).prop_map(|(scale_in, scheduled)| Suspension {
+        scale_in,
+        scale_out: false,
+        scheduled,
     })
 }
 
 fn desired() -> impl Strategy<Value = DesiredFleet> {
-    prop::collection::btree_map(
-        prop::sample::select(&ENDPOINTS[..]),
-        (bounds(), policies()),
-        0..5,
-    )
-    .prop_map(|targets| DesiredFleet {
+    let target = (bounds(), prop::option::of(suspension()), policies());
+    let targets = prop::collection::btree_map(prop::sample::select(&ENDPOINTS[..]), target, 0..5);
+    (manage(), targets).prop_map(|(manage, targets)| DesiredFleet {
         scope: "test".parse().unwrap(),
+        manage,
         targets: targets
             .into_iter()
-            .map(|(name, (bounds, policies))| {
+            .map(|(name, (bounds, suspended, policies))| {
                 (
                     id(name),
                     DesiredTarget {
                         id: id(name),
                         bounds,
+                        suspended,
                         policies,
                     },
                 )
@@ -114,21 +195,24 @@ fn held_kind() -> impl Strategy<Value = ObservedPolicyKind> {
     prop_oneof![
         4 => tracking().prop_map(ObservedPolicyKind::TargetTracking),
         1 => Just(ObservedPolicyKind::OtherTracking),
-        1 => Just(ObservedPolicyKind::Step),
+        2 => stepping().prop_map(ObservedPolicyKind::Step),
+        1 => Just(ObservedPolicyKind::OtherStep),
     ]
 }
 
 type Held = (
     Option<(EndpointStatus, Capacity)>,
-    Option<(Capacity, Capacity)>,
+    Option<(Capacity, Capacity, Suspension)>,
     Vec<(u8, ObservedPolicyKind)>,
+    Vec<(u8, AlarmRule, bool)>,
 );
 
 fn held() -> impl Strategy<Value = Held> {
     (
         prop::option::weighted(0.9, (status(), capacity())),
-        prop::option::of((capacity(), capacity())),
+        prop::option::of((capacity(), capacity(), suspension())),
         prop::collection::vec((0_u8..4, held_kind()), 0..3),
+        prop::collection::vec((0_u8..4, rule(), any::<bool>()), 0..3),
     )
 }
 
@@ -137,6 +221,7 @@ fn gaps() -> impl Strategy<Value = Vec<Gap>> {
         Just(Part::Endpoints),
         Just(Part::Targets),
         Just(Part::Policies),
+        Just(Part::Alarms),
         Just(Part::Variants("chat".parse().unwrap())),
     ];
     prop::collection::vec(
@@ -163,9 +248,22 @@ fn observe(endpoints: BTreeMap<&str, Held>, gaps: Vec<Gap>) -> Observation {
         endpoints: BTreeMap::new(),
         targets: BTreeMap::new(),
         policies: BTreeMap::new(),
+        alarms: BTreeMap::new(),
         gaps,
     };
-    for (name, (endpoint, target, policies)) in endpoints {
+    for (name, (endpoint, target, policies, alarms)) in endpoints {
+        for (n, rule, connected) in alarms {
+            let policy = policy_name(n);
+            let owner = OwnerName::default();
+            let alarm = alarm(&alarm_name(&owner, &id(name), &policy), Some(rule), &policy);
+            let actions = if connected {
+                alarm.actions.clone()
+            } else {
+                Vec::new()
+            };
+            let alarm = ObservedAlarm { actions, ..alarm };
+            seen.alarms.insert(alarm.name.clone(), alarm);
+        }
         let endpoint_name: EndpointName = name.parse().unwrap();
         if let Some((status, running)) = endpoint {
             let variants_gap = seen.gap(&Part::Variants(endpoint_name.clone())).is_some();
@@ -185,41 +283,74 @@ fn observe(endpoints: BTreeMap<&str, Held>, gaps: Vec<Gap>) -> Observation {
                 },
             );
         }
-        let Some((a, b)) = target else { continue };
+        let Some((a, b, suspended)) = target else {
+            continue;
+        };
         seen.targets.insert(
             id(name),
             ObservedTarget {
                 id: id(name),
                 min: a.min(b),
                 max: a.max(b),
+                suspended,
             },
         );
         let policies = policies.into_iter().map(|(n, kind)| {
-            let name: PolicyName = format!("p{n}").parse().unwrap();
-            (
-                name.clone(),
-                ObservedPolicy {
-                    target: id("chat"),
-                    name,
-                    kind,
-                    alarms: Vec::new(),
-                },
-            )
+            let held = held_policy(&policy_name(n), kind);
+            (held.name.clone(), held)
         });
         seen.policies.insert(id(name), policies.collect());
     }
     seen
 }
 
+fn arn(policy: &PolicyName) -> String {
+    format!("arn:policy/{policy}")
+}
+
+fn held_policy(name: &PolicyName, kind: ObservedPolicyKind) -> ObservedPolicy {
+    ObservedPolicy {
+        target: id("chat"),
+        name: name.clone(),
+        arn: arn(name),
+        kind,
+        alarms: Vec::new(),
+        alarms_settled: true,
+    }
+}
+
+fn alarm(name: &str, rule: Option<AlarmRule>, policy: &PolicyName) -> ObservedAlarm {
+    ObservedAlarm {
+        name: name.to_owned(),
+        state: AlarmState::Ok,
+        actions_enabled: true,
+        threshold: rule.as_ref().map(|r| r.threshold),
+        since: None,
+        actions: vec![arn(policy)],
+        rule,
+    }
+}
+
+fn held_kind_of(policy: &Policy) -> ObservedPolicyKind {
+    match policy.kind.clone() {
+        PolicyKind::TargetTracking(tracking) => ObservedPolicyKind::TargetTracking(tracking),
+        PolicyKind::Step(step) => ObservedPolicyKind::Step(step.scaling),
+    }
+}
+
 /// What AWS would hold after every action of `plan` was executed.
 fn execute(plan: &Plan, mut world: Observation) -> Observation {
     for (id, action) in plan.actions() {
         match &action.change {
-            Change::Register { bounds, .. } => {
+            Change::Register {
+                bounds, suspended, ..
+            } => {
+                let before = world.targets.get(id).map(|t| t.suspended);
                 let held = ObservedTarget {
                     id: id.clone(),
                     min: bounds.min(),
                     max: bounds.max(),
+                    suspended: suspended.or(before).unwrap_or_default(),
                 };
                 if world.targets.insert(id.clone(), held).is_none() {
                     // A new registration starts without policies.
@@ -227,18 +358,22 @@ fn execute(plan: &Plan, mut world: Observation) -> Observation {
                 }
             }
             Change::PutPolicy { policy, .. } => {
-                let PolicyKind::TargetTracking(tracking) = policy.kind.clone();
-                let held = ObservedPolicy {
-                    target: id.clone(),
-                    name: policy.name.clone(),
-                    kind: ObservedPolicyKind::TargetTracking(tracking),
-                    alarms: Vec::new(),
-                };
-                world
-                    .policies
-                    .entry(id.clone())
-                    .or_default()
-                    .insert(policy.name.clone(), held);
+                let held = held_policy(&policy.name, held_kind_of(policy));
+                let policies = world.policies.entry(id.clone()).or_default();
+                policies.insert(policy.name.clone(), held);
+            }
+            Change::PutAlarm {
+                name, policy, rule, ..
+            } => {
+                assert!(world.policies[id].contains_key(policy), "it drives nothing");
+                let alarm = alarm(name, Some(rule.clone()), policy);
+                world.alarms.insert(name.clone(), alarm);
+            }
+            Change::DeletePolicy { name, .. } => {
+                world.policies.get_mut(id).unwrap().remove(name).unwrap();
+            }
+            Change::DeleteAlarm { name } => {
+                world.alarms.remove(name).unwrap();
             }
         }
     }
@@ -311,6 +446,7 @@ fn lose(mut world: Observation, gaps: Vec<Gap>, keep: &[bool]) -> Observation {
                     held.retain(|_, _| keep.next().unwrap());
                 }
             }
+            Part::Alarms => world.alarms.retain(|_, _| keep.next().unwrap()),
             Part::Variants(name) => {
                 if let Some(endpoint) = world.endpoints.get_mut(name) {
                     endpoint.variants = None;
@@ -349,13 +485,14 @@ fn fleet(targets: impl IntoIterator<Item = (&'static str, u32, u32)>) -> Desired
             DesiredTarget {
                 id: id(name),
                 bounds,
+                suspended: None,
                 policies,
             },
         )
     });
     DesiredFleet {
-        scope: "test".parse().unwrap(),
         targets: targets.collect(),
+        ..DesiredFleet::empty("test".parse().unwrap())
     }
 }
 
@@ -363,7 +500,12 @@ fn in_service(name: &'static str, running: u32) -> (&'static str, Held) {
     let running = Capacity::new(running).unwrap();
     (
         name,
-        (Some((EndpointStatus::InService, running)), None, Vec::new()),
+        (
+            Some((EndpointStatus::InService, running)),
+            None,
+            Vec::new(),
+            Vec::new(),
+        ),
     )
 }
 
@@ -441,7 +583,10 @@ fn a_metric_changes_hands_in_one_plan() {
         .actions()
         .map(|(_, action)| match &action.change {
             Change::PutPolicy { policy, .. } => policy.name.as_str(),
-            Change::Register { .. } => "register",
+            Change::Register { .. }
+            | Change::PutAlarm { .. }
+            | Change::DeletePolicy { .. }
+            | Change::DeleteAlarm { .. } => action.change.label(),
         })
         .collect();
     assert_eq!(order, ["b", "a"]);
@@ -474,21 +619,12 @@ fn world_with_policies(policies: &[Policy]) -> Observation {
         id: id("chat"),
         min: capacity(1),
         max: capacity(4),
+        suspended: Suspension::default(),
     };
     world.targets.insert(id("chat"), held);
     let observed = policies.iter().map(|policy| {
-        let PolicyKind::TargetTracking(tracking) = policy.kind.clone();
-        let kind = ObservedPolicyKind::TargetTracking(tracking);
-        let name = policy.name.clone();
-        (
-            name.clone(),
-            ObservedPolicy {
-                target: id("chat"),
-                name,
-                kind,
-                alarms: Vec::new(),
-            },
-        )
+        let held = held_policy(&policy.name, held_kind_of(policy));
+        (held.name.clone(), held)
     });
     world.policies.insert(id("chat"), observed.collect());
     world
@@ -507,6 +643,7 @@ fn the_checker_stops_a_pass_that_shrinks_too_much() {
             id: id(name),
             min: capacity(1),
             max: capacity(9),
+            suspended: Suspension::default(),
         };
         world.targets.insert(id(name), held);
     }
@@ -560,6 +697,7 @@ fn the_checker_refuses_broken_plans() {
                 let capacity = |n| Capacity::new(n).unwrap();
                 p.targets[0].actions[0].change = Change::Register {
                     bounds: Bounds::new(capacity(0), capacity(100)).unwrap(),
+                    suspended: None,
                     previous: None,
                 };
             },
@@ -587,6 +725,7 @@ fn the_checker_refuses_broken_plans() {
             (
                 Some((EndpointStatus::Updating, Capacity::ZERO)),
                 None,
+                vec![],
                 vec![],
             ),
         )]),

@@ -62,6 +62,52 @@ impl fmt::Display for TargetValue {
     }
 }
 
+/// A finite number: thresholds and step bounds. Because NaN can not get in, equality and order are total; minus zero
+/// is zero.
+#[derive(Debug, Clone, Copy)]
+pub struct Number(f64);
+
+impl Number {
+    /// Accepts any finite number.
+    #[must_use]
+    pub fn new(value: f64) -> Option<Self> {
+        // Adding zero turns minus zero into zero and leaves everything else as it is.
+        value.is_finite().then_some(Self(value + 0.0))
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl PartialEq for Number {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Number {}
+
+impl PartialOrd for Number {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Number {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
 /// A cooldown in whole seconds, 0 to 2^31 - 1 (the API's integer). Zero is legal and means none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cooldown(u32);

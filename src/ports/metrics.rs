@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::error::ApiError;
 use super::scaling::Listing;
-use crate::domain::{CustomMetric, Datapoint, ObservedAlarm};
+use crate::domain::{AlarmRule, CustomMetric, Datapoint, ObservedAlarm};
 
 /// A metric to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,12 +18,22 @@ pub struct MetricQuery {
     pub period: u32,
 }
 
-/// Metrics and alarms of a scope.
+/// Alarms of a scope.
 #[async_trait]
-pub trait MetricSource: Debug + Send + Sync {
+pub trait AlarmApi: Debug + Send + Sync {
     /// All alarms whose name begins with `prefix`.
     async fn alarms(&self, prefix: &str) -> Listing<ObservedAlarm>;
 
+    /// Puts an alarm in full, with its actions enabled and one action: the policy of this ARN.
+    async fn put_alarm(&self, name: &str, rule: &AlarmRule, policy: &str) -> Result<(), ApiError>;
+
+    /// Deletes an alarm. One that is not there counts as deleted.
+    async fn delete_alarm(&self, name: &str) -> Result<(), ApiError>;
+}
+
+/// Metrics of a scope.
+#[async_trait]
+pub trait MetricSource: Debug + Send + Sync {
     /// Datapoints in [`from`, `until`), newest first, one list per query in the order of the queries.
     async fn datapoints(
         &self,

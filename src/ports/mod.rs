@@ -17,7 +17,7 @@ pub use endpoints::{EndpointApi, EndpointSummary};
 pub use error::{ApiError, ErrorKind};
 pub use events::{Event, EventSink, NoEvents};
 pub use heartbeat::Heartbeats;
-pub use metrics::{MetricQuery, MetricSource};
+pub use metrics::{AlarmApi, MetricQuery, MetricSource};
 pub use requests::{NoRequestLog, RequestLog};
 pub use scaling::{Listing, ScalingApi};
 
@@ -30,6 +30,8 @@ pub struct ScopePorts {
     pub scaling: Arc<dyn ScalingApi>,
     /// Endpoints.
     pub endpoints: Arc<dyn EndpointApi>,
-    /// Metrics and alarms.
+    /// Alarms.
+    pub alarms: Arc<dyn AlarmApi>,
+    /// Metrics.
     pub metrics: Arc<dyn MetricSource>,
 }

@@ -5,7 +5,9 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use super::error::ApiError;
-use crate::domain::{Activity, Bounds, ObservedPolicy, ObservedTarget, Policy, TargetId};
+use crate::domain::{
+    Activity, Bounds, ObservedPolicy, ObservedTarget, Policy, PolicyName, Suspension, TargetId,
+};
 
 /// A list read page by page. When a page fails, what came before it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,9 +45,18 @@ pub trait ScalingApi: Debug + Send + Sync {
         limit: usize,
     ) -> Listing<Activity>;
 
-    /// Registers a target, or sets its bounds. The running capacity is pulled into them at once.
-    async fn register(&self, target: &TargetId, bounds: Bounds) -> Result<(), ApiError>;
+    /// Registers a target, or sets its bounds and what is suspended; `None` leaves that as it is. The running
+    /// capacity is pulled into the bounds at once.
+    async fn register(
+        &self,
+        target: &TargetId,
+        bounds: Bounds,
+        suspended: Option<Suspension>,
+    ) -> Result<(), ApiError>;
 
-    /// Puts a policy in full.
-    async fn put_policy(&self, target: &TargetId, policy: &Policy) -> Result<(), ApiError>;
+    /// Puts a policy in full, and returns its ARN.
+    async fn put_policy(&self, target: &TargetId, policy: &Policy) -> Result<String, ApiError>;
+
+    /// Deletes a policy. One that is not there counts as deleted.
+    async fn delete_policy(&self, target: &TargetId, policy: &PolicyName) -> Result<(), ApiError>;
 }

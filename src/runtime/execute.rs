@@ -7,8 +7,10 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{Action, Change, CheckedPlan, ScopeName, TargetId, TargetPlan, WriteFailure};
-use crate::ports::{ApiError, Clock, ErrorKind, Event, EventSink, ScalingApi};
+use crate::domain::{
+    Action, Change, CheckedPlan, PolicyName, ScopeName, TargetId, TargetPlan, WriteFailure,
+};
+use crate::ports::{ApiError, Clock, ErrorKind, Event, EventSink, ScopePorts};
 
 /// What came of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,7 +29,7 @@ pub struct Executed {
 #[derive(Debug)]
 pub struct Executor<'a> {
     /// Where writes go.
-    pub scaling: &'a Arc<dyn ScalingApi>,
+    pub ports: &'a ScopePorts,
     /// Waits between retries.
     pub clock: &'a Arc<dyn Clock>,
     /// Hears of every write.
@@ -86,14 +88,17 @@ impl Executor<'_> {
         stop: &CancellationToken,
     ) {
         let mut last_error = None;
+        // ARNs of policies put here: an alarm that follows needs its policy's.
+        let mut arns = BTreeMap::new();
         for action in &entry.actions {
             if stop.is_cancelled() {
                 outcome.cancelled = true;
                 return;
             }
             let (scope, target) = (self.scope, &entry.id);
-            match self.write(target, action).await {
-                Ok(()) => {
+            match self.write(target, action, &arns).await {
+                Ok(arn) => {
+                    arns.extend(arn);
                     outcome.done += 1;
                     let mends = self.was_converged.contains(target);
                     self.events.emit(&Event::Done {
@@ -129,24 +134,49 @@ impl Executor<'_> {
 
     /// One write, with short retries for what AWS documents as passing: a registration not visible yet, and another
     /// write in flight (aws-autoscaling.md 1.9).
-    async fn write(&self, target: &TargetId, action: &Action) -> Result<(), ApiError> {
+    async fn write(&self, target: &TargetId, action: &Action, arns: &Arns) -> Written {
         let mut wait = Duration::from_secs(1);
         for _ in 0..2 {
-            let result = self.write_once(target, action).await;
+            let result = self.write_once(target, action, arns).await;
             match &result {
                 Err(error) if passes_soon(error.kind, &action.change) => {}
-                Ok(()) | Err(_) => return result,
+                Ok(_) | Err(_) => return result,
             }
             self.clock.sleep(wait).await;
             wait *= 3;
         }
-        self.write_once(target, action).await
+        self.write_once(target, action, arns).await
     }
 
-    async fn write_once(&self, target: &TargetId, action: &Action) -> Result<(), ApiError> {
+    async fn write_once(&self, target: &TargetId, action: &Action, arns: &Arns) -> Written {
+        let (scaling, alarms) = (&self.ports.scaling, &self.ports.alarms);
         match &action.change {
-            Change::Register { bounds, .. } => self.scaling.register(target, *bounds).await,
-            Change::PutPolicy { policy, .. } => self.scaling.put_policy(target, policy).await,
+            Change::Register {
+                bounds, suspended, ..
+            } => scaling
+                .register(target, *bounds, *suspended)
+                .await
+                .map(|()| None),
+            Change::PutPolicy { policy, .. } => scaling
+                .put_policy(target, policy)
+                .await
+                .map(|arn| Some((policy.name.clone(), arn))),
+            Change::PutAlarm {
+                name,
+                policy,
+                rule,
+                arn,
+                ..
+            } => {
+                let Some(arn) = arns.get(policy).or(arn.as_ref()) else {
+                    return Err(no_policy_to_drive(policy));
+                };
+                alarms.put_alarm(name, rule, arn).await.map(|()| None)
+            }
+            Change::DeletePolicy { name, .. } => {
+                scaling.delete_policy(target, name).await.map(|()| None)
+            }
+            Change::DeleteAlarm { name } => alarms.delete_alarm(name).await.map(|()| None),
         }
     }
 
@@ -175,6 +205,22 @@ impl Executor<'_> {
             retry_at,
         };
         self.failures.insert(target.clone(), failure);
+    }
+}
+
+/// Policies put in this execution, and their ARNs.
+type Arns = BTreeMap<PolicyName, String>;
+
+/// What a write brought: a policy's ARN, if it put one.
+type Written = Result<Option<(PolicyName, String)>, ApiError>;
+
+/// The put of the policy failed just before; its own failure says why.
+fn no_policy_to_drive(policy: &PolicyName) -> ApiError {
+    ApiError {
+        operation: "PutMetricAlarm",
+        kind: ErrorKind::NotFound,
+        message: format!("was not asked for: policy `{policy}` could not be put"),
+        request_id: None,
     }
 }
 

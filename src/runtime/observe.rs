@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::{
-    DesiredFleet, EndpointName, EndpointStatus, Gap, Observation, ObservedEndpoint,
-    ObservedVariant, Part, VariantName,
+    DesiredFleet, EndpointName, EndpointStatus, Gap, Observation, ObservedEndpoint, ObservedPolicy,
+    ObservedVariant, Part, PolicyName, TargetId, VariantName, alarm_prefix,
 };
 use crate::ports::{ApiError, EndpointSummary, ScopePorts};
 
@@ -16,6 +16,16 @@ use crate::ports::{ApiError, EndpointSummary, ScopePorts};
 pub struct Observer {
     ports: ScopePorts,
     known: BTreeMap<EndpointName, Known>,
+    /// Names of the alarms of each policy, and when they were first seen.
+    named: BTreeMap<(TargetId, PolicyName), Named>,
+    /// Whether policies have been looked at before.
+    has_looked: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Named {
+    alarms: Vec<String>,
+    since: DateTime<Utc>,
 }
 
 #[derive(Debug, Clone)]
@@ -26,9 +36,16 @@ struct Known {
     variants: BTreeMap<VariantName, ObservedVariant>,
 }
 
+/// Names of the alarms that AWS makes for target tracking begin so (aws-autoscaling.md 1.8).
+pub(super) const TRACKING_ALARMS: &str = "TargetTracking-";
+
 /// After so many looks the variants are read again even if the list shows no change: whether every change of
 /// capacity moves the list's time is not documented.
 const READ_AGAIN_AFTER: u32 = 10;
+
+/// An alarm that a policy names, and that the list of alarms does not hold, is gone; but not in the first moments
+/// after its policy was put, when the list may not show it yet.
+const SETTLES_AFTER: TimeDelta = TimeDelta::minutes(2);
 
 impl Observer {
     /// Looks through these ports.
@@ -37,6 +54,8 @@ impl Observer {
         Self {
             ports,
             known: BTreeMap::new(),
+            named: BTreeMap::new(),
+            has_looked: false,
         }
     }
 
@@ -46,12 +65,15 @@ impl Observer {
         &self.ports
     }
 
-    /// Reads endpoints, targets and policies. What can not be read becomes a gap, and the rest goes on.
+    /// Reads endpoints, targets, policies and alarms. What can not be read becomes a gap, and the rest goes on.
     pub async fn observe(&mut self, fleet: &DesiredFleet, now: DateTime<Utc>) -> Observation {
-        let (endpoints, targets, policies) = tokio::join!(
+        let owned = alarm_prefix(&fleet.manage.owner);
+        let (endpoints, targets, policies, trackers, ours) = tokio::join!(
             self.ports.endpoints.endpoints(),
             self.ports.scaling.targets(),
             self.ports.scaling.policies(),
+            self.ports.alarms.alarms(TRACKING_ALARMS),
+            self.ports.alarms.alarms(&owned),
         );
         let mut gaps = Vec::new();
         let mut note = |part: Part, error: Option<ApiError>| {
@@ -63,6 +85,7 @@ impl Observer {
         note(Part::Endpoints, endpoints.gap);
         note(Part::Targets, targets.gap);
         note(Part::Policies, policies.gap);
+        note(Part::Alarms, trackers.gap.or(ours.gap));
         let needed = Observation::endpoints_of(fleet.targets.keys());
         let mut seen = BTreeMap::new();
         for summary in endpoints.items {
@@ -86,7 +109,7 @@ impl Observer {
         }
         self.known.retain(|name, _| seen.contains_key(name));
         let mut held = BTreeMap::new();
-        for policy in policies.items {
+        for policy in self.settle(policies.items, now) {
             let of_target: &mut BTreeMap<_, _> = held.entry(policy.target.clone()).or_default();
             of_target.insert(policy.name.clone(), policy);
         }
@@ -100,8 +123,40 @@ impl Observer {
                 .map(|t| (t.id.clone(), t))
                 .collect(),
             policies: held,
+            alarms: trackers
+                .items
+                .into_iter()
+                .chain(ours.items)
+                .map(|alarm| (alarm.name.clone(), alarm))
+                .collect(),
             gaps,
         }
+    }
+
+    /// Tells for each policy whether the names of its alarms have been known for a while. What stood there at the
+    /// first look counts as old.
+    fn settle(&mut self, policies: Vec<ObservedPolicy>, now: DateTime<Utc>) -> Vec<ObservedPolicy> {
+        let is_first = !std::mem::replace(&mut self.has_looked, true);
+        let mut named = BTreeMap::new();
+        let settled = policies.into_iter().map(|policy| {
+            let key = (policy.target.clone(), policy.name.clone());
+            let before = self.named.get(&key).filter(|n| n.alarms == policy.alarms);
+            let since = match before {
+                Some(named) => named.since,
+                None if is_first => DateTime::<Utc>::MIN_UTC,
+                None => now,
+            };
+            let alarms = policy.alarms.clone();
+            named.insert(key, Named { alarms, since });
+            let settled = now.signed_duration_since(since) >= SETTLES_AFTER;
+            ObservedPolicy {
+                alarms_settled: settled,
+                ..policy
+            }
+        });
+        let settled = settled.collect();
+        self.named = named;
+        settled
     }
 
     async fn variants(

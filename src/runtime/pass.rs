@@ -16,9 +16,8 @@ use super::drive::{Again, Task};
 use super::execute::{Executed, Executor, execute};
 use super::observe::Observer;
 use crate::domain::{
-    Change, DesiredFleet, Mode, Observation, PassOutcome, PassReason, PassSummary, Plan,
-    PolicyName, ScopeName, ScopeSnapshot, TargetId, TargetSnapshot, Verdict, Violation,
-    WriteFailure, check, plan,
+    DesiredFleet, Mode, Observation, PassOutcome, PassReason, PassSummary, Plan, ScopeName,
+    ScopeSnapshot, TargetId, TargetSnapshot, Verdict, Violation, WriteFailure, check, plan,
 };
 use crate::ports::{Clock, Event, EventSink, ScopePorts};
 
@@ -51,7 +50,7 @@ struct Told {
 }
 
 /// A difference by its cause: what of which target, and in which way it differs.
-type DriftKey = (TargetId, Option<PolicyName>, &'static str);
+type DriftKey = (TargetId, String, &'static str);
 
 impl Reconciler {
     /// A reconciler for one scope.
@@ -88,10 +87,7 @@ impl Reconciler {
             self.failures.clear();
         }
         self.passes += 1;
-        let none = DesiredFleet {
-            scope: self.scope.clone(),
-            targets: BTreeMap::new(),
-        };
+        let none = DesiredFleet::empty(self.scope.clone());
         let fleet = settings.fleets.get(&self.scope).unwrap_or(&none);
         let mut summary = PassSummary {
             number: self.passes,
@@ -145,7 +141,7 @@ impl Reconciler {
         match check(planned.clone(), fleet, observed, settings.safety) {
             Ok(checked) if settings.mode == Mode::Enforce => {
                 let executor = Executor {
-                    scaling: &self.observer.ports().scaling,
+                    ports: self.observer.ports(),
                     clock: &self.clock,
                     events: &self.events,
                     scope: &self.scope,
@@ -213,11 +209,8 @@ impl Reconciler {
                 changed_from_outside.insert(target.clone());
             }
             for action in &entry.actions {
-                let policy = match &action.change {
-                    Change::PutPolicy { policy, .. } => Some(policy.name.clone()),
-                    Change::Register { .. } => None,
-                };
-                let key = (target.clone(), policy, action.reason.label());
+                let subject = action.change.subject().to_owned();
+                let key = (target.clone(), subject, action.reason.label());
                 if !self.told.drift.contains(&key) {
                     self.events.emit(&Event::Drift {
                         scope,
@@ -264,7 +257,7 @@ impl Reconciler {
                         .unwrap_or_default(),
                     verdict: entry.verdict.clone(),
                     notes: entry.notes.clone(),
-                    registered: observed.targets.get(id).map(|t| (t.min, t.max)),
+                    registered: observed.targets.get(id).cloned(),
                     running: observed.capacity(id).cloned(),
                     endpoint: endpoint.map(|e| e.status.clone()),
                     alarms,

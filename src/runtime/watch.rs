@@ -12,9 +12,10 @@ use tokio_util::sync::CancellationToken;
 use super::Settings;
 use super::board::Board;
 use super::drive::{Again, Task};
+use super::observe::TRACKING_ALARMS;
 use crate::domain::{
     Activity, ActivityStatus, Datapoint, DesiredFleet, ObservedAlarm, PassReason, PolicyName,
-    ScopeName, TargetId, WatchSnapshot,
+    ScopeName, TargetId, WatchSnapshot, alarm_prefix,
 };
 use crate::ports::{ApiError, Clock, Event, EventSink, Listing, MetricQuery, ScopePorts};
 
@@ -36,8 +37,6 @@ pub struct Watcher {
     failing: BTreeMap<&'static str, String>,
 }
 
-/// Names of the alarms that AWS makes for target tracking begin so (aws-autoscaling.md 1.8).
-const TRACKING_ALARMS: &str = "TargetTracking-";
 /// How far back the first look goes, so that there is something to show after a restart.
 const FIRST_LOOK_BACK: TimeDelta = TimeDelta::hours(6);
 /// Looks overlap by this much, for activities that AWS lists late.
@@ -79,20 +78,20 @@ impl Watcher {
     pub async fn look(&mut self) {
         let now = self.clock.now();
         let settings = Arc::clone(&self.settings.borrow());
-        let none = DesiredFleet {
-            scope: self.scope.clone(),
-            targets: BTreeMap::new(),
-        };
+        let none = DesiredFleet::empty(self.scope.clone());
         let fleet = settings.fleets.get(&self.scope).unwrap_or(&none);
         let queries = queries_of(fleet);
         // Names that were there before the look: a policy put meanwhile has alarms that the list may lack.
         let named = named_alarms(&self.board, &self.scope);
         let since = self.since.unwrap_or_else(|| back(now, FIRST_LOOK_BACK));
-        let (alarms, activities, values) = tokio::join!(
-            self.ports.metrics.alarms(TRACKING_ALARMS),
+        let owned = alarm_prefix(&fleet.manage.owner);
+        let (alarms, ours, activities, values) = tokio::join!(
+            self.ports.alarms.alarms(TRACKING_ALARMS),
+            self.ports.alarms.alarms(&owned),
             self.ports.scaling.activities(since, MOST_ACTIVITIES),
             read_values(&self.ports, &queries, now),
         );
+        let alarms = both(alarms, ours);
         let problems: Vec<String> = [
             ("alarms", alarms.gap.as_ref()),
             ("activities", activities.gap.as_ref()),
@@ -180,6 +179,12 @@ impl Watcher {
     }
 }
 
+fn both<T>(mut one: Listing<T>, other: Listing<T>) -> Listing<T> {
+    one.items.extend(other.items);
+    one.gap = one.gap.or(other.gap);
+    one
+}
+
 fn back(now: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
     now.checked_sub_signed(by).unwrap_or(now)
 }
@@ -216,10 +221,10 @@ fn queries_of(fleet: &DesiredFleet) -> Queries {
         target
             .policies
             .iter()
-            .filter_map(|policy| {
-                let (metric, period) = policy.tracked_metric()?.resolve(&target.id);
+            .map(|policy| {
+                let (metric, period) = policy.watched_metric(&target.id);
                 let key = (target.id.clone(), policy.name.clone());
-                Some((key, MetricQuery { metric, period }))
+                (key, MetricQuery { metric, period })
             })
             .collect::<Vec<_>>()
     };

@@ -71,12 +71,13 @@ impl Gauges {
             )?,
             metric_target: gauge(
                 "target_metric_target",
-                "The value that a policy holds its metric at.",
+                "The value that a policy holds its metric at; for a step policy the threshold of its alarm.",
                 &POLICY,
             )?,
             utilization: gauge(
                 "target_utilization_ratio",
-                "The metric's value over its target: above 1 the policy wants more capacity. Absent without data.",
+                "The metric's value over its target: above 1 the policy wants more capacity. Absent without data, and \
+                 for step policies.",
                 &POLICY,
             )?,
             write_failures: gauge(
@@ -193,7 +194,6 @@ impl Gauges {
         let failures = target.failure.as_ref().map_or(0, |failure| failure.times);
         set(&self.write_failures, Some(f64::from(failures)));
         for policy in &target.policies {
-            let PolicyKind::TargetTracking(tracking) = &policy.kind;
             let [scope_label, endpoint, variant] = &labels;
             let labels = [
                 scope_label.as_str(),
@@ -201,15 +201,18 @@ impl Gauges {
                 variant,
                 policy.name.as_str(),
             ];
-            let wanted = tracking.target.get();
+            let wanted = policy.aim();
+            let tracks = matches!(policy.kind, PolicyKind::TargetTracking(_));
             self.metric_target.with_label_values(&labels).set(wanted);
             if let Some(point) = scope.watch.values.get(&(id.clone(), policy.name.clone())) {
                 self.metric_value
                     .with_label_values(&labels)
                     .set(point.value);
-                self.utilization
-                    .with_label_values(&labels)
-                    .set(point.value / wanted);
+                if tracks {
+                    self.utilization
+                        .with_label_values(&labels)
+                        .set(point.value / wanted);
+                }
             }
         }
     }

@@ -4,7 +4,9 @@ use prometheus::{
     HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
-use crate::domain::{ActionReason, ActivityStatus, NotScaled, PassOutcome, ScopeName, TargetId};
+use crate::domain::{
+    ActionReason, ActivityStatus, Change, NotScaled, PassOutcome, ScopeName, TargetId,
+};
 
 /// A metric that could not be made: a fault of this program, found by every test that scrapes.
 pub(super) type Fault = prometheus::Error;
@@ -126,7 +128,7 @@ impl Counters {
             self.passes
                 .with_label_values(&[scope.as_str(), outcome.label()]);
         }
-        for action in ["register_target", "put_policy"] {
+        for action in Change::LABELS {
             self.actions
                 .with_label_values(&[scope.as_str(), action, "ok"]);
         }

@@ -8,7 +8,7 @@ use crate::domain::{AlarmState, ObservedAlarm, PolicyName, ScopeSnapshot, Target
 /// One alarm that drives a policy.
 #[derive(Debug, Clone, Copy)]
 pub struct AlarmView<'a> {
-    /// `high` asks for more, `low` for less.
+    /// `high` asks for more, `low` for less; the alarm of a step policy is just `alarm`.
     pub side: &'static str,
     /// The alarm; `None` when CloudWatch does not have it although the policy names it.
     pub alarm: Option<&'a ObservedAlarm>,
@@ -24,10 +24,10 @@ pub fn alarms_of<'a>(
     let names = target.alarms.get(policy).map(Vec::as_slice);
     let view = |name: &String| {
         let alarm = scope.watch.alarms.get(name);
-        let side = if name.contains("-AlarmHigh-") {
-            "high"
-        } else {
-            "low"
+        let side = match name {
+            name if name.contains("-AlarmHigh-") => "high",
+            name if name.contains("-AlarmLow-") => "low",
+            _ => "alarm",
         };
         (alarm.is_some() || scope.watch.gone.contains(name)).then_some(AlarmView { side, alarm })
     };
@@ -46,7 +46,7 @@ impl AlarmView<'_> {
         }
         let tone = match alarm.state {
             AlarmState::Ok => Tone::Good,
-            AlarmState::Alarm if self.side == "high" => Tone::Change,
+            AlarmState::Alarm if self.side != "low" => Tone::Change,
             AlarmState::Alarm | AlarmState::InsufficientData => Tone::Dim,
         };
         (tone, alarm.state.label().to_owned())

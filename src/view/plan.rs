@@ -47,10 +47,11 @@ fn target_lines(entry: &TargetPlan, paint: Paint, lines: &mut Lines) {
     lines.push(format!("{mark} {}: {headline}", entry.id));
     for action in &entry.actions {
         let sign = match &action.change {
-            Change::Register { previous: None, .. } | Change::PutPolicy { previous: None, .. } => {
-                "+"
-            }
-            Change::Register { .. } | Change::PutPolicy { .. } => "~",
+            Change::Register { previous: None, .. }
+            | Change::PutPolicy { previous: None, .. }
+            | Change::PutAlarm { exists: false, .. } => "+",
+            Change::Register { .. } | Change::PutPolicy { .. } | Change::PutAlarm { .. } => "~",
+            Change::DeletePolicy { .. } | Change::DeleteAlarm { .. } => "-",
         };
         lines.push(format!(
             "    {} {}",

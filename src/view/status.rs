@@ -3,11 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::alarms::alarms_of;
-use super::words::{activity_line, happened, note_text, wait_text};
-use super::{Lines, Paint, Tone};
-use crate::domain::{
-    Activity, FleetSnapshot, PolicyKind, ScopeSnapshot, TargetId, TargetSnapshot, Verdict,
+use super::words::{
+    activity_line, aim_text, happened, note_text, policy_metric, policy_type, short, wait_text,
 };
+use super::{Lines, Paint, Tone};
+use crate::domain::{Activity, FleetSnapshot, ScopeSnapshot, TargetId, TargetSnapshot, Verdict};
 
 /// The fleet as a few lines per target.
 #[must_use]
@@ -59,7 +59,6 @@ fn target_lines(
     line("bounds", bounds_text(target));
     line("state", verdict_text(target, paint));
     for policy in &target.policies {
-        let PolicyKind::TargetTracking(tracking) = &policy.kind;
         let value = scope.watch.values.get(&(id.clone(), policy.name.clone()));
         let value = value.map_or_else(|| "no data".to_owned(), |point| short(point.value));
         let alarms: Vec<String> = alarms_of(target, scope, &policy.name)
@@ -78,12 +77,7 @@ fn target_lines(
         };
         line(
             "policy",
-            format!(
-                "{}: {value} of {} {}; {alarms}",
-                policy.name,
-                short(tracking.target.get()),
-                tracking.metric
-            ),
+            format!("{}: {}; {alarms}", policy.name, aim_text(policy, &value)),
         );
     }
     if let Some(activity) = scope.watch.activities.get(id) {
@@ -126,15 +120,6 @@ fn target_lines(
     }
 }
 
-/// A number without digits that nobody reads.
-fn short(x: f64) -> String {
-    if x.fract().abs() < 1e-9 {
-        format!("{x:.0}")
-    } else {
-        format!("{x:.1}")
-    }
-}
-
 fn capacity_text(target: &TargetSnapshot, paint: Paint) -> String {
     let Some(running) = &target.running else {
         return paint.paint(Tone::Dim, "unknown");
@@ -157,11 +142,19 @@ fn capacity_text(target: &TargetSnapshot, paint: Paint) -> String {
 
 fn bounds_text(target: &TargetSnapshot) -> String {
     let due = target.effective.bounds;
-    match target.registered {
+    match &target.registered {
         None if target.is_unseen() => format!("{due}; what AWS holds could not be read"),
         None => format!("{due}; not registered"),
-        Some((min, max)) if (min, max) == (due.min(), due.max()) => due.to_string(),
-        Some((min, max)) => format!("{due}; AWS holds {min}..{max}"),
+        Some(held) => {
+            let mut parts = vec![due.to_string()];
+            if (held.min, held.max) != (due.min(), due.max()) {
+                parts.push(format!("AWS holds {}..{}", held.min, held.max));
+            }
+            if held.suspended.any() {
+                parts.push(format!("suspended: {}", held.suspended));
+            }
+            parts.join("; ")
+        }
     }
 }
 
@@ -223,7 +216,6 @@ fn target_json(id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) ->
         .policies
         .iter()
         .map(|policy| {
-            let PolicyKind::TargetTracking(tracking) = &policy.kind;
             let value = scope.watch.values.get(&(id.clone(), policy.name.clone()));
             let alarms: Map<String, Value> = alarms_of(target, scope, &policy.name)
                 .into_iter()
@@ -231,8 +223,9 @@ fn target_json(id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) ->
                 .collect();
             json!({
                 "name": policy.name.as_str(),
-                "metric": tracking.metric.to_string(),
-                "target": tracking.target.get(),
+                "type": policy_type(policy),
+                "metric": policy_metric(policy),
+                "target": policy.aim(),
                 "value": value.map(|point| point.value),
                 "alarms": alarms,
             })
@@ -251,8 +244,13 @@ fn target_json(id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) ->
             "max": target.effective.bounds.max().get(),
             "min_source": target.effective.min_source.label(),
             "max_source": target.effective.max_source.label(),
-            "registered": target.registered.map(|(min, max)| [min.get(), max.get()]),
+            "registered": target.registered.as_ref().map(|t| [t.min.get(), t.max.get()]),
         },
+        "suspended": target.registered.as_ref().map(|t| json!({
+            "scale_in": t.suspended.scale_in,
+            "scale_out": t.suspended.scale_out,
+            "scheduled": t.suspended.scheduled,
+        })),
         "verdict": target.verdict.label(),
         "policies": policies,
         "last_activity": scope.watch.activities.get(id).map(activity_json),

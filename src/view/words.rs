@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::{
-    Action, ActionReason, Activity, ActivityStatus, Change, Effect, Field, NotScaled, Note,
-    ObservedPolicyKind, Policy, PolicyKind, TargetId, TargetTracking, VariantName, Wait,
+    Action, ActionReason, Activity, ActivityStatus, Change, Difference, Effect, NotScaled, Note,
+    Policy, PolicyKind, Tampering, TargetId, VariantName, Wait,
 };
 
 /// Why a target is left alone.
@@ -52,6 +52,13 @@ pub fn note_text(note: &Note) -> String {
             "policy `{name}` waits: policy `{by}` tracks the same metric, and AWS allows one per metric; delete \
              `{by}`, or give ours its name"
         ),
+        Note::Suspended(kinds) => format!(
+            "AWS has {kinds} suspended, and the config says nothing of it; left so (`suspended:` in the config decides)"
+        ),
+        Note::AlarmUnseen { name, gap } => format!(
+            "the alarm of policy `{name}` waits: {} could not be read: {}",
+            gap.part, gap.why
+        ),
         Note::PolicyUnseen { name, gap } => {
             format!(
                 "policy `{name}` waits: {} could not be read: {}",
@@ -64,45 +71,117 @@ pub fn note_text(note: &Note) -> String {
 /// Why an action is needed, with what differs.
 #[must_use]
 pub fn reason_text(action: &Action) -> String {
-    match (&action.reason, &action.change) {
-        (ActionReason::TargetMissing, _) => "it is not registered".to_owned(),
-        (ActionReason::BoundsDiffer, Change::Register { bounds, previous }) => match previous {
-            Some((min, max)) => format!("AWS holds bounds {min}..{max}, and {bounds} are due"),
-            None => format!("bounds {bounds} are due"),
-        },
-        (ActionReason::PolicyMissing, _) => "the target has no such policy".to_owned(),
-        (ActionReason::PolicyDiffers(fields), Change::PutPolicy { policy, previous }) => {
-            let changes: Vec<String> = fields
-                .iter()
-                .map(|field| field_change(*field, policy, previous.as_ref()))
-                .collect();
-            format!("AWS holds it differently: {}", changes.join(", "))
+    match &action.reason {
+        ActionReason::TargetMissing => "it is not registered".to_owned(),
+        ActionReason::BoundsDiffer | ActionReason::SuspensionDiffers => {
+            registration_difference(&action.change)
         }
-        (ActionReason::BoundsDiffer | ActionReason::PolicyDiffers(_), _) => {
-            "AWS holds it differently".to_owned()
+        ActionReason::PolicyMissing => "the target has no such policy".to_owned(),
+        ActionReason::PolicyDiffers(differences) | ActionReason::AlarmDiffers(differences) => {
+            differences_text(differences)
         }
+        ActionReason::AlarmsTampered(tampered) => tampering_text(tampered),
+        ActionReason::AlarmMissing => "without its alarm the policy does nothing".to_owned(),
+        ActionReason::NotDeclared => "the config does not name it".to_owned(),
+        ActionReason::Orphaned => "there is no policy that it would drive".to_owned(),
     }
 }
 
-fn field_change(field: Field, policy: &Policy, previous: Option<&ObservedPolicyKind>) -> String {
-    let PolicyKind::TargetTracking(wanted) = &policy.kind;
-    let held = match previous {
-        Some(ObservedPolicyKind::TargetTracking(held)) => field_value(field, held),
-        Some(ObservedPolicyKind::OtherTracking) => "another metric".to_owned(),
-        Some(ObservedPolicyKind::Step | ObservedPolicyKind::Other(_)) | None => {
-            "nothing".to_owned()
-        }
+fn registration_difference(change: &Change) -> String {
+    let Change::Register {
+        bounds,
+        suspended,
+        previous: Some(held),
+    } = change
+    else {
+        return "AWS holds it differently".to_owned();
     };
-    format!("{} {held} -> {}", field.key(), field_value(field, wanted))
+    let mut parts = Vec::new();
+    if (held.min, held.max) != (bounds.min(), bounds.max()) {
+        let (min, max) = (held.min, held.max);
+        parts.push(format!(
+            "AWS holds bounds {min}..{max}, and {bounds} are due"
+        ));
+    }
+    if let Some(wanted) = suspended.filter(|s| *s != held.suspended) {
+        let held = held.suspended;
+        parts.push(format!(
+            "{held} is suspended in AWS, and {wanted} should be"
+        ));
+    }
+    parts.join("; ")
 }
 
-fn field_value(field: Field, tracking: &TargetTracking) -> String {
-    match field {
-        Field::Metric => tracking.metric.to_string(),
-        Field::Target => tracking.target.to_string(),
-        Field::ScaleOutCooldown => tracking.scale_out_cooldown.to_string(),
-        Field::ScaleInCooldown => tracking.scale_in_cooldown.to_string(),
-        Field::DisableScaleIn => tracking.disable_scale_in.to_string(),
+fn differences_text(differences: &[Difference]) -> String {
+    let changes: Vec<String> = differences
+        .iter()
+        .map(|d| format!("{} {} -> {}", d.key, d.held, d.wanted))
+        .collect();
+    format!("AWS holds it differently: {}", changes.join(", "))
+}
+
+fn tampering_text(tampered: &[(String, Tampering)]) -> String {
+    let what = |(name, tampering): &(String, Tampering)| {
+        let side = if name.contains("-AlarmHigh-") {
+            "high"
+        } else {
+            "low"
+        };
+        let fault = match tampering {
+            Tampering::Gone => "was deleted",
+            Tampering::SwitchedOff => "has its actions switched off",
+            Tampering::Disconnected => "no longer triggers it",
+        };
+        format!("its {side} alarm {fault}")
+    };
+    let faults: Vec<String> = tampered.iter().map(what).collect();
+    faults.join(", and ")
+}
+
+/// A number as short as it may be read.
+pub(super) fn short(x: f64) -> String {
+    if x.fract().abs() < 1e-9 {
+        format!("{x:.0}")
+    } else {
+        format!("{x:.1}")
+    }
+}
+
+/// What a policy does, in AWS's word for its type.
+#[must_use]
+pub(super) fn policy_type(policy: &Policy) -> &'static str {
+    match &policy.kind {
+        PolicyKind::TargetTracking(_) => "TargetTrackingScaling",
+        PolicyKind::Step(_) => "StepScaling",
+    }
+}
+
+/// What a policy goes by.
+#[must_use]
+pub(super) fn policy_metric(policy: &Policy) -> String {
+    match &policy.kind {
+        PolicyKind::TargetTracking(tracking) => tracking.metric.to_string(),
+        PolicyKind::Step(step) => step.alarm.to_string(),
+    }
+}
+
+/// A policy's value against what it is compared with.
+#[must_use]
+pub fn aim_text(policy: &Policy, value: &str) -> String {
+    match &policy.kind {
+        PolicyKind::TargetTracking(tracking) => {
+            format!(
+                "{value} of {} {}",
+                short(tracking.target.get()),
+                tracking.metric
+            )
+        }
+        PolicyKind::Step(step) => format!(
+            "{value}, steps at {} {} {}",
+            step.alarm.comparison.sign(),
+            short(step.alarm.threshold.get()),
+            step.alarm.metric.name
+        ),
     }
 }
 
@@ -113,6 +192,7 @@ pub fn effect_text(effect: &Effect) -> String {
         Effect::CapacityClamped { from, to } => {
             format!("AWS will pull the running capacity from {from} to {to} at once")
         }
+        Effect::AlarmsDeleted => "AWS will delete the policy's alarms with it".to_owned(),
         Effect::AlarmsRecreated => {
             "AWS will re-create the policy's alarms under new names".to_owned()
         }
@@ -124,19 +204,26 @@ pub(super) fn change_text(action: &Action) -> String {
     match &action.change {
         Change::Register {
             bounds,
-            previous: None,
-        } => format!("register with bounds {bounds}"),
-        Change::Register {
-            bounds,
-            previous: Some(_),
-        } => format!("set bounds {bounds}"),
-        Change::PutPolicy { policy, .. } => {
-            let PolicyKind::TargetTracking(tracking) = &policy.kind;
-            format!(
-                "put policy `{}`: {} at {}",
-                policy.name, tracking.metric, tracking.target
-            )
+            suspended,
+            previous,
+        } => {
+            let verb = match previous {
+                None => format!("register with bounds {bounds}"),
+                Some(_) => format!("set bounds {bounds}"),
+            };
+            match suspended {
+                Some(kinds) => format!("{verb}, suspended: {kinds}"),
+                None => verb,
+            }
         }
+        Change::PutPolicy { policy, .. } => {
+            format!("put policy `{}`: {}", policy.name, policy.kind)
+        }
+        Change::PutAlarm { name, rule, .. } => format!("put alarm `{name}`: {rule}"),
+        Change::DeletePolicy { name, type_name } => {
+            format!("delete policy `{name}` ({type_name})")
+        }
+        Change::DeleteAlarm { name } => format!("delete alarm `{name}`"),
     }
 }
 

@@ -1,10 +1,9 @@
 //! The status page: one table per scope, no script, refreshed by the browser.
 
 use crate::domain::{
-    Capacity, EndpointStatus, FleetSnapshot, PolicyKind, ScopeSnapshot, TargetId, TargetSnapshot,
-    Verdict,
+    Capacity, EndpointStatus, FleetSnapshot, ScopeSnapshot, TargetId, TargetSnapshot, Verdict,
 };
-use crate::view::{Tone, activity_line, alarms_of, happened, note_text, wait_text};
+use crate::view::{Tone, activity_line, aim_text, alarms_of, happened, note_text, wait_text};
 
 const HEAD: &str = "<!doctype html>
 <html lang=\"en\">
@@ -150,9 +149,16 @@ fn capacity(target: &TargetSnapshot) -> String {
 
 fn bounds(target: &TargetSnapshot) -> String {
     let due = target.effective.bounds;
-    match target.registered {
-        Some((min, max)) if (min, max) == (due.min(), due.max()) => escape(&due.to_string()),
-        Some((min, max)) => span("warn", &format!("{due}, AWS holds {min}..{max}")),
+    match &target.registered {
+        Some(held) if held.suspended.any() => {
+            let kinds = span("warn", &format!("suspended: {}", held.suspended));
+            format!("{}<br>{kinds}", escape(&due.to_string()))
+        }
+        Some(held) if (held.min, held.max) == (due.min(), due.max()) => escape(&due.to_string()),
+        Some(held) => span(
+            "warn",
+            &format!("{due}, AWS holds {}..{}", held.min, held.max),
+        ),
         None if target.is_unseen() => span("dim", &format!("{due}, AWS unread")),
         None => span("dim", &format!("{due}, not registered")),
     }
@@ -163,13 +169,9 @@ fn policies(id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) -> St
         .policies
         .iter()
         .map(|policy| {
-            let PolicyKind::TargetTracking(tracking) = &policy.kind;
             let value = scope.watch.values.get(&(id.clone(), policy.name.clone()));
             let value = value.map_or("no data".to_owned(), |point| format!("{:.1}", point.value));
-            escape(&format!(
-                "{value} of {} {}",
-                tracking.target, tracking.metric
-            ))
+            escape(&aim_text(policy, &value))
         })
         .collect();
     lines.join("<br>")

@@ -80,8 +80,8 @@ async fn same_everywhere(arms: &Arms) {
         arms.door.endpoints.endpoints().await
     );
     assert_eq!(
-        arms.sdk.metrics.alarms("").await,
-        arms.door.metrics.alarms("").await
+        arms.sdk.alarms.alarms("").await,
+        arms.door.alarms.alarms("").await
     );
     let since = now - chrono::TimeDelta::hours(12);
     assert_eq!(
@@ -112,7 +112,7 @@ async fn both_arms_see_the_same_world() {
     let invocations = Metric::Predefined(PredefinedMetric::InvocationsPerInstance);
     arms.sdk
         .scaling
-        .register(&chat, bounds(1, 9))
+        .register(&chat, bounds(1, 9), None)
         .await
         .unwrap();
     arms.sdk
@@ -127,7 +127,7 @@ async fn both_arms_see_the_same_world() {
         .unwrap();
     arms.door
         .scaling
-        .register(&rank, bounds(1, 2))
+        .register(&rank, bounds(1, 2), None)
         .await
         .unwrap();
     arms.door
@@ -143,8 +143,12 @@ async fn both_arms_see_the_same_world() {
     // What was put is what is read back, field by field.
     let read = arms.sdk.scaling.policies().await.items;
     let held = read.iter().find(|p| p.name.as_str() == "cpu").unwrap();
-    let PolicyKind::TargetTracking(wanted) = policy("cpu", Metric::Custom(cpu.clone()), true).kind;
-    assert_eq!(held.kind, ObservedPolicyKind::TargetTracking(wanted));
+    match policy("cpu", Metric::Custom(cpu.clone()), true).kind {
+        PolicyKind::TargetTracking(wanted) => {
+            assert_eq!(held.kind, ObservedPolicyKind::TargetTracking(wanted));
+        }
+        PolicyKind::Step(_) => panic!("it tracks a target"),
+    }
     assert_eq!(
         held.alarms.len(),
         1,
@@ -172,6 +176,98 @@ async fn both_arms_see_the_same_world() {
     assert_eq!(points, expected);
 }
 
+fn steps(unit: Option<&str>) -> StepPolicy {
+    let number = |x| Number::new(x);
+    let step = |lower: Option<f64>, upper: Option<f64>, adjustment| Step {
+        lower: lower.and_then(number),
+        upper: upper.and_then(number),
+        adjustment,
+    };
+    StepPolicy {
+        scaling: StepScaling {
+            adjustment: Adjustment::PercentChangeInCapacity,
+            steps: vec![
+                step(None, Some(-5.5), -10),
+                step(Some(-5.5), Some(12.25), 10),
+                step(Some(12.25), None, 40),
+            ],
+            min_magnitude: Some(2),
+            cooldown: Cooldown::from_secs(0).unwrap(),
+            aggregation: Aggregation::Maximum,
+        },
+        alarm: AlarmRule {
+            metric: CustomMetric {
+                namespace: "App".to_owned(),
+                name: "Queue".to_owned(),
+                dimensions: [("Shard".to_owned(), "7".to_owned())].into(),
+                statistic: Statistic::SampleCount,
+                unit: unit.map(str::to_owned),
+            },
+            period: 120,
+            periods: 5,
+            datapoints: 3,
+            threshold: number(-0.5).unwrap(),
+            comparison: Comparison::LessOrEqual,
+            missing: MissingData::NotBreaching,
+        },
+    }
+}
+
+/// Each arm writes one target, and both read both.
+#[tokio::test]
+async fn step_policies_alarms_and_suspensions_come_back_as_they_were_put() {
+    let arms = arms(THREE).await;
+    let suspended = Suspension {
+        scale_in: true,
+        scale_out: false,
+        scheduled: true,
+    };
+    let mut written = Vec::new();
+    for (endpoint, ports, unit) in [
+        ("chat", &arms.sdk, Some("Count")),
+        ("rank", &arms.door, None),
+    ] {
+        let id = format!("endpoint/{endpoint}/variant/AllTraffic");
+        let id: TargetId = id.parse().unwrap();
+        let register = ports.scaling.register(&id, bounds(1, 4), Some(suspended));
+        register.await.unwrap();
+        let step = steps(unit);
+        let policy = Policy {
+            name: "st/ep: ü".parse().unwrap(),
+            kind: PolicyKind::Step(step.clone()),
+        };
+        let arn = ports.scaling.put_policy(&id, &policy).await.unwrap();
+        let name = alarm_name(&OwnerName::default(), &id, &policy.name);
+        let put = ports.alarms.put_alarm(&name, &step.alarm, &arn);
+        put.await.unwrap();
+        written.push((id, policy, step, arn, name));
+    }
+    same_everywhere(&arms).await;
+    let policies = arms.sdk.scaling.policies().await.items;
+    let alarms = arms.sdk.alarms.alarms("evenkeel/").await.items;
+    let targets = arms.sdk.scaling.targets().await.items;
+    assert!(targets.iter().all(|t| t.suspended == suspended));
+    for (id, policy, step, arn, name) in &written {
+        let held = policies.iter().find(|p| p.target == *id).unwrap();
+        assert_eq!(held.kind, ObservedPolicyKind::Step(step.scaling.clone()));
+        assert_eq!((&held.arn, &held.alarms), (arn, &vec![name.clone()]));
+        let alarm = alarms.iter().find(|a| a.name == *name).unwrap();
+        assert_eq!(alarm.rule.as_ref(), Some(&step.alarm));
+        assert_eq!(alarm.actions, std::slice::from_ref(arn));
+        assert_eq!(held.name, policy.name);
+    }
+    for ((id, policy, _, _, name), ports) in written.iter().zip([&arms.door, &arms.sdk]) {
+        // Twice: what is not there counts as deleted.
+        for _ in 0..2 {
+            let deleted = ports.scaling.delete_policy(id, &policy.name);
+            deleted.await.unwrap();
+            ports.alarms.delete_alarm(name).await.unwrap();
+        }
+    }
+    assert_eq!(arms.sdk.alarms.alarms("").await.items, []);
+    same_everywhere(&arms).await;
+}
+
 #[tokio::test]
 async fn both_arms_meet_the_same_errors() {
     let arms = arms(THREE).await;
@@ -197,14 +293,16 @@ async fn both_arms_meet_the_same_errors() {
                         Metric::Predefined(PredefinedMetric::InvocationsPerInstance),
                         false,
                     );
-                    ports.scaling.put_policy(&nobody, &policy).await
+                    ports.scaling.put_policy(&nobody, &policy).await.map(drop)
                 }
                 _ => {
-                    ports.scaling.register(&chat, bounds(1, 2)).await.unwrap();
                     ports
                         .scaling
-                        .put_policy(&chat, &policy("p", metric.clone(), false))
+                        .register(&chat, bounds(1, 2), None)
                         .await
+                        .unwrap();
+                    let policy = policy("p", metric.clone(), false);
+                    ports.scaling.put_policy(&chat, &policy).await.map(drop)
                 }
             };
             let error = result.unwrap_err();
@@ -228,7 +326,11 @@ async fn listings_cover_the_namespace_page_by_page() {
     let invocations = Metric::Predefined(PredefinedMetric::InvocationsPerInstance);
     for i in 0..120 {
         let id: TargetId = format!("endpoint/e{i:03}/variant/v").parse().unwrap();
-        arms.door.scaling.register(&id, bounds(1, 2)).await.unwrap();
+        arms.door
+            .scaling
+            .register(&id, bounds(1, 2), None)
+            .await
+            .unwrap();
         arms.door
             .scaling
             .put_policy(&id, &policy("p", invocations.clone(), false))
@@ -255,12 +357,19 @@ async fn a_pass_over_the_wire_converges_as_one_in_process() {
     assert_eq!(todo.actions().count(), 6);
     for (id, action) in todo.actions() {
         match &action.change {
-            Change::Register { bounds, .. } => {
-                arms.sdk.scaling.register(id, *bounds).await.unwrap();
+            Change::Register {
+                bounds, suspended, ..
+            } => {
+                arms.sdk
+                    .scaling
+                    .register(id, *bounds, *suspended)
+                    .await
+                    .unwrap();
             }
             Change::PutPolicy { policy, .. } => {
                 arms.sdk.scaling.put_policy(id, policy).await.unwrap();
             }
+            other => panic!("a new fleet needs no {}", other.label()),
         }
     }
     arms.clock.turn(Duration::from_secs(

@@ -27,6 +27,7 @@ async fn one_pass_registers_everything_and_the_next_writes_nothing() {
     assert_eq!(
         calls,
         [
+            ("DescribeAlarms", 2),
             ("DescribeEndpoint", 3),
             ("DescribeScalableTargets", 1),
             ("DescribeScalingPolicies", 1),

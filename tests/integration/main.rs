@@ -4,6 +4,7 @@
 //! turns. A file holds one behaviour.
 
 #![expect(
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
     unreachable_pub,
@@ -16,6 +17,7 @@ mod conformance;
 mod converges;
 mod crash;
 mod daemon;
+mod drift;
 mod isolation;
 mod pages;
 mod process;

@@ -166,6 +166,8 @@ async fn the_pages_are_read_only_and_know_their_places() {
 async fn alarms_that_are_gone_or_do_nothing_are_seen() {
     let world = World::new(THREE, THREE_CONFIG);
     world.run_for(Duration::from_mins(5)).await;
+    // Else they would be mended before anyone looks.
+    world.reload(&format!("daemon: {{ mode: observe }}\n{THREE_CONFIG}"));
     let name = |endpoint: &str, side: &str| {
         world.aws(|aws| {
             let all = aws

@@ -42,6 +42,7 @@ impl Faults {
         ScopePorts {
             scaling: self.clone(),
             endpoints: self.clone(),
+            alarms: self.clone(),
             metrics: self.clone(),
         }
     }
@@ -106,7 +107,7 @@ impl Faults {
     async fn before_write(
         &self,
         operation: &'static str,
-        target: &TargetId,
+        target: Option<&TargetId>,
     ) -> Result<(), ApiError> {
         let dies = self
             .die_after
@@ -118,7 +119,7 @@ impl Faults {
         }
         self.gate(operation)?;
         let endpoint = target
-            .endpoint()
+            .and_then(TargetId::endpoint)
             .map(ToString::to_string)
             .unwrap_or_default();
         match self.failing_targets.lock().unwrap().get(&endpoint) {
@@ -155,15 +156,29 @@ impl ScalingApi for Faults {
         )
     }
 
-    async fn register(&self, target: &TargetId, bounds: Bounds) -> Result<(), ApiError> {
-        self.before_write("RegisterScalableTarget", target).await?;
-        let result = self.inner.scaling.register(target, bounds).await;
+    async fn register(
+        &self,
+        target: &TargetId,
+        bounds: Bounds,
+        suspended: Option<Suspension>,
+    ) -> Result<(), ApiError> {
+        self.before_write("RegisterScalableTarget", Some(target))
+            .await?;
+        let result = self.inner.scaling.register(target, bounds, suspended).await;
         self.after_write();
         result
     }
 
-    async fn put_policy(&self, target: &TargetId, policy: &Policy) -> Result<(), ApiError> {
-        self.before_write("PutScalingPolicy", target).await?;
+    async fn delete_policy(&self, target: &TargetId, policy: &PolicyName) -> Result<(), ApiError> {
+        self.before_write("DeleteScalingPolicy", Some(target))
+            .await?;
+        let result = self.inner.scaling.delete_policy(target, policy).await;
+        self.after_write();
+        result
+    }
+
+    async fn put_policy(&self, target: &TargetId, policy: &Policy) -> Result<String, ApiError> {
+        self.before_write("PutScalingPolicy", Some(target)).await?;
         let result = self.inner.scaling.put_policy(target, policy).await;
         self.after_write();
         result
@@ -186,11 +201,28 @@ impl EndpointApi for Faults {
 }
 
 #[async_trait]
-impl MetricSource for Faults {
+impl AlarmApi for Faults {
     async fn alarms(&self, prefix: &str) -> Listing<ObservedAlarm> {
-        self.listing("DescribeAlarms", self.inner.metrics.alarms(prefix).await)
+        self.listing("DescribeAlarms", self.inner.alarms.alarms(prefix).await)
     }
 
+    async fn put_alarm(&self, name: &str, rule: &AlarmRule, policy: &str) -> Result<(), ApiError> {
+        self.before_write("PutMetricAlarm", None).await?;
+        let result = self.inner.alarms.put_alarm(name, rule, policy).await;
+        self.after_write();
+        result
+    }
+
+    async fn delete_alarm(&self, name: &str) -> Result<(), ApiError> {
+        self.before_write("DeleteAlarms", None).await?;
+        let result = self.inner.alarms.delete_alarm(name).await;
+        self.after_write();
+        result
+    }
+}
+
+#[async_trait]
+impl MetricSource for Faults {
     async fn datapoints(
         &self,
         queries: &[MetricQuery],

@@ -3,6 +3,8 @@
 //! It speaks the same operations as the wire door, pages and all, and translates what comes back; it takes no
 //! short cuts through the world's insides.
 
+mod shapes;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,21 +13,24 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::engine::api::{
-    DescribeAlarms, DescribeScalableTargets, DescribeScalingActivities, DescribeScalingPolicies,
-    EndpointNameOnly, GetMetricData, ListEndpoints, PutScalingPolicy, RegisterScalableTarget,
-    ScalingActivityShape, ScalingPolicyShape,
+    AlarmNames, DeleteScalingPolicy, DescribeAlarms, DescribeScalableTargets,
+    DescribeScalingActivities, DescribeScalingPolicies, EndpointNameOnly, GetMetricData,
+    ListEndpoints, PutMetricAlarm, PutScalingPolicy, RegisterScalableTarget,
 };
 use super::engine::{ApiError as EngineError, World};
 use super::sandbox::{Sandbox, to_instant, to_time};
 use crate::domain::{
-    Activity, ActivityStatus, AlarmState, Bounds, Capacity, Cooldown, CustomMetric, Datapoint,
-    EndpointName, EndpointStatus, Metric, NotScaled, ObservedAlarm, ObservedPolicy,
-    ObservedPolicyKind, ObservedTarget, ObservedVariant, Policy, PolicyKind, PredefinedMetric,
-    TargetId, TargetTracking, TargetValue, VariantName,
+    Activity, AlarmRule, Bounds, Capacity, Datapoint, EndpointName, EndpointStatus, ObservedAlarm,
+    ObservedPolicy, ObservedTarget, ObservedVariant, Policy, PolicyKind, PolicyName, Suspension,
+    TargetId, VariantName,
 };
 use crate::ports::{
-    ApiError, EndpointApi, EndpointSummary, ErrorKind, Listing, MetricQuery, MetricSource,
-    RequestLog, ScalingApi, ScopePorts,
+    AlarmApi, ApiError, EndpointApi, EndpointSummary, ErrorKind, Listing, MetricQuery,
+    MetricSource, RequestLog, ScalingApi, ScopePorts,
+};
+use shapes::{
+    alarm_shape, observed_activity, observed_alarm, observed_policy, steps_shape, suspension_shape,
+    tracking_shape,
 };
 
 /// The door. It counts requests as the AWS adapters do.
@@ -49,6 +54,7 @@ impl Door {
         ScopePorts {
             scaling: door.clone(),
             endpoints: door.clone(),
+            alarms: door.clone(),
             metrics: door,
         }
     }
@@ -156,6 +162,11 @@ impl ScalingApi for Door {
                 id: TargetId::parse(&shape.resource_id, &shape.scalable_dimension).ok()?,
                 min: capacity(shape.min_capacity),
                 max: capacity(shape.max_capacity),
+                suspended: Suspension {
+                    scale_in: shape.suspended_state.dynamic_scaling_in_suspended == Some(true),
+                    scale_out: shape.suspended_state.dynamic_scaling_out_suspended == Some(true),
+                    scheduled: shape.suspended_state.scheduled_scaling_suspended == Some(true),
+                },
             })
         };
         let items = listing.items.into_iter().filter_map(observed).collect();
@@ -218,13 +229,19 @@ impl ScalingApi for Door {
         }
     }
 
-    async fn register(&self, target: &TargetId, bounds: Bounds) -> Result<(), ApiError> {
+    async fn register(
+        &self,
+        target: &TargetId,
+        bounds: Bounds,
+        suspended: Option<Suspension>,
+    ) -> Result<(), ApiError> {
         let shape = json!({
             "ServiceNamespace": "sagemaker",
             "ResourceId": target.resource_id(),
             "ScalableDimension": target.dimension().aws_name(),
             "MinCapacity": bounds.min().get(),
             "MaxCapacity": bounds.max().get(),
+            "SuspendedState": suspended.map(suspension_shape),
         });
         let query: RegisterScalableTarget = request(shape);
         self.call(AAS, "RegisterScalableTarget", |world| {
@@ -233,147 +250,52 @@ impl ScalingApi for Door {
         .map(drop)
     }
 
-    async fn put_policy(&self, target: &TargetId, policy: &Policy) -> Result<(), ApiError> {
-        let PolicyKind::TargetTracking(tracking) = &policy.kind;
-        let shape = json!({
+    async fn put_policy(&self, target: &TargetId, policy: &Policy) -> Result<String, ApiError> {
+        let (word, member, shape) = match &policy.kind {
+            PolicyKind::TargetTracking(tracking) => (
+                "TargetTrackingScaling",
+                "TargetTrackingScalingPolicyConfiguration",
+                tracking_shape(tracking),
+            ),
+            PolicyKind::Step(step) => (
+                "StepScaling",
+                "StepScalingPolicyConfiguration",
+                steps_shape(&step.scaling),
+            ),
+        };
+        let query: PutScalingPolicy = request(json!({
             "PolicyName": policy.name.as_str(),
-            "PolicyType": "TargetTrackingScaling",
+            "PolicyType": word,
             "ServiceNamespace": "sagemaker",
             "ResourceId": target.resource_id(),
             "ScalableDimension": target.dimension().aws_name(),
-            "TargetTrackingScalingPolicyConfiguration": tracking_shape(tracking),
-        });
-        let query: PutScalingPolicy = request(shape);
+            member: shape,
+        }));
         self.call(AAS, "PutScalingPolicy", |world| {
             world.put_scaling_policy(&query)
         })
-        .map(drop)
+        .map(|answer| answer.arn)
+    }
+
+    async fn delete_policy(&self, target: &TargetId, policy: &PolicyName) -> Result<(), ApiError> {
+        let query: DeleteScalingPolicy = request(json!({
+            "PolicyName": policy.as_str(),
+            "ServiceNamespace": "sagemaker",
+            "ResourceId": target.resource_id(),
+            "ScalableDimension": target.dimension().aws_name(),
+        }));
+        absent_is_deleted(self.call(AAS, "DeleteScalingPolicy", |world| {
+            world.delete_scaling_policy(&query).map(drop)
+        }))
     }
 }
 
-fn tracking_shape(tracking: &TargetTracking) -> Value {
-    let mut shape = json!({
-        "TargetValue": tracking.target.get(),
-        "ScaleOutCooldown": tracking.scale_out_cooldown.as_secs(),
-        "ScaleInCooldown": tracking.scale_in_cooldown.as_secs(),
-        "DisableScaleIn": tracking.disable_scale_in,
-    });
-    let (member, spec) = match &tracking.metric {
-        Metric::Predefined(metric) => (
-            "PredefinedMetricSpecification",
-            json!({ "PredefinedMetricType": metric.aws_name() }),
-        ),
-        Metric::Custom(metric) => ("CustomizedMetricSpecification", custom_shape(metric)),
-    };
-    if let Some(map) = shape.as_object_mut() {
-        map.insert(member.to_owned(), spec);
+/// What is not there need not be deleted.
+fn absent_is_deleted(result: Result<(), ApiError>) -> Result<(), ApiError> {
+    match result {
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
+        other => other,
     }
-    shape
-}
-
-fn custom_shape(metric: &CustomMetric) -> Value {
-    let dimensions: Vec<Value> = metric
-        .dimensions
-        .iter()
-        .map(|(n, v)| json!({ "Name": n, "Value": v }))
-        .collect();
-    let mut shape = json!({
-        "MetricName": metric.name,
-        "Namespace": metric.namespace,
-        "Statistic": metric.statistic.aws_name(),
-        "Dimensions": dimensions,
-    });
-    if let (Some(unit), Some(map)) = (&metric.unit, shape.as_object_mut()) {
-        map.insert("Unit".to_owned(), json!(unit));
-    }
-    shape
-}
-
-fn observed_policy(shape: &ScalingPolicyShape) -> Option<ObservedPolicy> {
-    let kind = match &shape.target_tracking_scaling_policy_configuration {
-        Some(config) => observed_tracking(config).map_or(
-            ObservedPolicyKind::OtherTracking,
-            ObservedPolicyKind::TargetTracking,
-        ),
-        None => ObservedPolicyKind::Step,
-    };
-    Some(ObservedPolicy {
-        target: TargetId::parse(&shape.resource_id, &shape.scalable_dimension).ok()?,
-        name: shape.policy_name.parse().ok()?,
-        kind,
-        alarms: shape.alarms.iter().map(|a| a.name.clone()).collect(),
-    })
-}
-
-fn observed_tracking(config: &super::engine::api::TrackingConfiguration) -> Option<TargetTracking> {
-    let cooldown = |secs: Option<i64>| match secs {
-        None => Some(Cooldown::SAGEMAKER_DEFAULT),
-        Some(secs) => Cooldown::from_secs(u32::try_from(secs).ok()?).ok(),
-    };
-    let metric = match (
-        &config.predefined_metric_specification,
-        &config.customized_metric_specification,
-    ) {
-        (Some(spec), _) => {
-            let word = spec.get("PredefinedMetricType")?.as_str()?;
-            Metric::Predefined(word.parse::<PredefinedMetric>().ok()?)
-        }
-        (None, Some(spec)) => Metric::Custom(observed_custom(spec)?),
-        (None, None) => return None,
-    };
-    Some(TargetTracking {
-        metric,
-        target: TargetValue::new(config.target_value?).ok()?,
-        scale_out_cooldown: cooldown(config.scale_out_cooldown)?,
-        scale_in_cooldown: cooldown(config.scale_in_cooldown)?,
-        disable_scale_in: config.disable_scale_in.unwrap_or(false),
-    })
-}
-
-fn observed_custom(spec: &Value) -> Option<CustomMetric> {
-    let text =
-        |value: &Value, member: &str| value.get(member).and_then(Value::as_str).map(str::to_owned);
-    let dimensions = spec.get("Dimensions").and_then(Value::as_array);
-    let dimensions = dimensions.map(Vec::as_slice).unwrap_or_default();
-    Some(CustomMetric {
-        namespace: text(spec, "Namespace")?,
-        name: text(spec, "MetricName")?,
-        dimensions: dimensions
-            .iter()
-            .map(|d| text(d, "Name").zip(text(d, "Value")))
-            .collect::<Option<BTreeMap<_, _>>>()?,
-        statistic: text(spec, "Statistic")?.parse().ok()?,
-        unit: text(spec, "Unit"),
-    })
-}
-
-fn observed_activity(shape: &ScalingActivityShape) -> Option<Activity> {
-    let status = match shape.status_code {
-        "InProgress" => ActivityStatus::InProgress,
-        "Successful" => ActivityStatus::Successful,
-        "Failed" => ActivityStatus::Failed,
-        _ => ActivityStatus::Unknown,
-    };
-    let reason = |r: &super::engine::api::NotScaledReason| {
-        let of = |n: Option<u32>| n.map(capacity);
-        NotScaled::parse(
-            r.code,
-            of(r.max_capacity),
-            of(r.min_capacity),
-            of(r.current_capacity),
-        )
-    };
-    Some(Activity {
-        id: shape.activity_id.clone(),
-        target: TargetId::parse(&shape.resource_id, &shape.scalable_dimension).ok()?,
-        description: shape.description.clone(),
-        cause: shape.cause.clone(),
-        status,
-        status_message: shape.status_message.clone(),
-        started: to_time(shape.start_time.0),
-        ended: shape.end_time.map(|t| to_time(t.0)),
-        not_scaled: shape.not_scaled_reasons.iter().map(reason).collect(),
-    })
 }
 
 #[async_trait]
@@ -431,7 +353,7 @@ impl EndpointApi for Door {
 }
 
 #[async_trait]
-impl MetricSource for Door {
+impl AlarmApi for Door {
     async fn alarms(&self, prefix: &str) -> Listing<ObservedAlarm> {
         let listing = self.pages(CLOUDWATCH, "DescribeAlarms", |world, next_token| {
             let query = DescribeAlarms {
@@ -443,23 +365,29 @@ impl MetricSource for Door {
             let page = world.describe_alarms(&query)?;
             Ok((page.metric_alarms, page.next_token))
         });
-        let observed = |shape: super::engine::api::MetricAlarm| ObservedAlarm {
-            name: shape.alarm_name,
-            state: match shape.state_value {
-                "OK" => AlarmState::Ok,
-                "ALARM" => AlarmState::Alarm,
-                _ => AlarmState::InsufficientData,
-            },
-            actions_enabled: shape.actions_enabled,
-            threshold: Some(shape.threshold),
-            since: Some(to_time(shape.state_transitioned_timestamp.0)),
-        };
         Listing {
-            items: listing.items.into_iter().map(observed).collect(),
+            items: listing.items.into_iter().map(observed_alarm).collect(),
             gap: listing.gap,
         }
     }
 
+    async fn put_alarm(&self, name: &str, rule: &AlarmRule, policy: &str) -> Result<(), ApiError> {
+        let query: PutMetricAlarm = request(alarm_shape(name, rule, policy));
+        self.call(CLOUDWATCH, "PutMetricAlarm", |world| {
+            world.put_metric_alarm(&query).map(drop)
+        })
+    }
+
+    async fn delete_alarm(&self, name: &str) -> Result<(), ApiError> {
+        let query: AlarmNames = request(json!({ "AlarmNames": [name] }));
+        absent_is_deleted(self.call(CLOUDWATCH, "DeleteAlarms", |world| {
+            world.delete_alarms(&query).map(drop)
+        }))
+    }
+}
+
+#[async_trait]
+impl MetricSource for Door {
     async fn datapoints(
         &self,
         queries: &[MetricQuery],

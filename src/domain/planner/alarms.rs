@@ -1,0 +1,160 @@
+//! Alarms: those of AWS that someone changed, and our own beside step policies.
+
+use std::collections::BTreeMap;
+
+use super::super::alarm::{AlarmRule, ObservedAlarm, alarm_name, target_alarm_prefix};
+use super::super::desired::{DesiredTarget, Manage, Prune};
+use super::super::name::PolicyName;
+use super::super::observed::{Observation, ObservedPolicy, ObservedPolicyKind, Part};
+use super::super::plan::{Action, ActionReason, Change, Difference, Note, Tampering, TargetPlan};
+use super::super::policy::{Policy, PolicyKind};
+
+/// The alarms of target tracking that no longer do what AWS made them for (aws-autoscaling.md 9, row 3). They are
+/// AWS's: they are not edited, but the policy is put again, which makes new ones.
+pub(super) fn tampered_alarms(
+    standing: &ObservedPolicy,
+    observed: &Observation,
+) -> Vec<(String, Tampering)> {
+    let is_tracking = matches!(
+        standing.kind,
+        ObservedPolicyKind::TargetTracking(_) | ObservedPolicyKind::OtherTracking
+    );
+    if !is_tracking || !standing.alarms_settled {
+        return Vec::new();
+    }
+    let absent_means_gone = observed.gap(&Part::Alarms).is_none();
+    let triggers = |alarm: &ObservedAlarm| {
+        let mut actions = alarm.actions.iter();
+        actions.any(|action| action.starts_with(&standing.arn))
+    };
+    let fault = |name: &String| {
+        let fault = match observed.alarms.get(name) {
+            None => absent_means_gone.then_some(Tampering::Gone),
+            Some(alarm) if !alarm.actions_enabled => Some(Tampering::SwitchedOff),
+            Some(alarm) => (!triggers(alarm)).then_some(Tampering::Disconnected),
+        };
+        Some((name.clone(), fault?))
+    };
+    standing.alarms.iter().filter_map(fault).collect()
+}
+
+/// The alarms of declared step policies.
+pub(super) fn plan_alarms(
+    target: &DesiredTarget,
+    manage: &Manage,
+    observed: &Observation,
+    held: &BTreeMap<&PolicyName, &ObservedPolicy>,
+    entry: &mut TargetPlan,
+) {
+    for policy in &target.policies {
+        let PolicyKind::Step(wanted) = &policy.kind else {
+            continue;
+        };
+        let is_put = entry.actions.iter().any(
+            |a| matches!(&a.change, Change::PutPolicy { policy: put, .. } if put.name == policy.name),
+        );
+        let standing = held.get(&policy.name);
+        // A policy that is held back has no alarm to drive it.
+        if standing.is_none() && !is_put {
+            continue;
+        }
+        let arn = standing.map(|s| s.arn.clone());
+        let name = alarm_name(&manage.owner, &target.id, &policy.name);
+        let alarm = observed.alarms.get(&name);
+        let reason = match alarm {
+            None => match observed.gap(&Part::Alarms) {
+                // It may stand there as declared. Putting it would do no harm, but a partial look plans less.
+                Some(gap) if standing.is_some() => {
+                    entry.notes.push(Note::AlarmUnseen {
+                        name: policy.name.clone(),
+                        gap: gap.clone(),
+                    });
+                    continue;
+                }
+                _ => ActionReason::AlarmMissing,
+            },
+            Some(alarm) => {
+                let differences = alarm_differences(&wanted.alarm, alarm, arn.as_deref());
+                if differences.is_empty() {
+                    continue;
+                }
+                ActionReason::AlarmDiffers(differences)
+            }
+        };
+        entry.actions.push(Action {
+            change: Change::PutAlarm {
+                name,
+                policy: policy.name.clone(),
+                rule: wanted.alarm.clone(),
+                arn,
+                exists: alarm.is_some(),
+            },
+            reason,
+            effects: Vec::new(),
+        });
+    }
+}
+
+fn alarm_differences(
+    wanted: &AlarmRule,
+    alarm: &ObservedAlarm,
+    arn: Option<&str>,
+) -> Vec<Difference> {
+    let drives = |yes: bool| if yes { "the policy" } else { "something else" };
+    let connected = arn.is_some_and(|arn| alarm.actions.iter().any(|action| action == arn));
+    let action = Difference::between("alarm.action", &drives(connected), &drives(true));
+    let enabled = Difference::between("alarm.actions_enabled", &alarm.actions_enabled, &true);
+    let rule = match &alarm.rule {
+        Some(held) if held == wanted => None,
+        Some(held) => Some(Difference {
+            key: "alarm",
+            held: held.to_string(),
+            wanted: wanted.to_string(),
+        }),
+        None => Some(Difference {
+            key: "alarm",
+            held: "something that no config can say".to_owned(),
+            wanted: wanted.to_string(),
+        }),
+    };
+    [rule, action, enabled].into_iter().flatten().collect()
+}
+
+/// Alarms of ours on this target whose policy is gone, or goes in this plan: AWS leaves them behind
+/// (aws-autoscaling.md 1.5).
+pub(super) fn plan_orphans(
+    target: &DesiredTarget,
+    manage: &Manage,
+    observed: &Observation,
+    held: &BTreeMap<&PolicyName, &ObservedPolicy>,
+    entry: &mut TargetPlan,
+) {
+    let may_be_unseen =
+        observed.gap(&Part::Policies).is_some() && observed.targets.contains_key(&target.id);
+    if manage.prune == Prune::Never || may_be_unseen {
+        return;
+    }
+    let prefix = target_alarm_prefix(&manage.owner, &target.id);
+    let after = observed.alarms.range(prefix.clone()..);
+    let ours = after
+        .map(|(name, _)| name)
+        .take_while(|name| name.starts_with(&prefix));
+    for name in ours {
+        let policy = name.strip_prefix(&prefix).unwrap_or_default();
+        let declared =
+            |p: &Policy| matches!(p.kind, PolicyKind::Step(_)) && p.name.as_str() == policy;
+        if target.policies.iter().any(declared) {
+            continue;
+        }
+        let goes = |a: &Action| matches!(&a.change, Change::DeletePolicy { name, .. } if name.as_str() == policy);
+        let stands = held.keys().any(|name| name.as_str() == policy);
+        if stands && !entry.actions.iter().any(goes) {
+            continue;
+        }
+        entry.actions.push(Action {
+            change: Change::DeleteAlarm { name: name.clone() },
+            reason: ActionReason::Orphaned,
+            effects: Vec::new(),
+        });
+    }
+}

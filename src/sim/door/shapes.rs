@@ -1,0 +1,276 @@
+//! From domain values to the shapes that the operations speak, and back.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::super::engine::api::{
+    MetricAlarm, NotScaledReason, ScalingActivityShape, ScalingPolicyShape, StepConfiguration,
+    TrackingConfiguration,
+};
+use super::super::sandbox::to_time;
+use super::capacity;
+use crate::domain::{
+    Activity, ActivityStatus, Aggregation, AlarmRule, AlarmState, Cooldown, CustomMetric, Metric,
+    MissingData, NotScaled, Number, ObservedAlarm, ObservedPolicy, ObservedPolicyKind,
+    PredefinedMetric, Step, StepScaling, Suspension, TargetId, TargetTracking, TargetValue,
+};
+
+fn cooldown(secs: Option<i64>) -> Option<Cooldown> {
+    match secs {
+        None => Some(Cooldown::SAGEMAKER_DEFAULT),
+        Some(secs) => Cooldown::from_secs(u32::try_from(secs).ok()?).ok(),
+    }
+}
+
+pub(super) fn suspension_shape(suspended: Suspension) -> Value {
+    json!({
+        "DynamicScalingInSuspended": suspended.scale_in,
+        "DynamicScalingOutSuspended": suspended.scale_out,
+        "ScheduledScalingSuspended": suspended.scheduled,
+    })
+}
+
+pub(super) fn steps_shape(scaling: &StepScaling) -> Value {
+    let step = |step: &Step| {
+        let mut shape = json!({ "ScalingAdjustment": step.adjustment });
+        for (member, end) in [
+            ("MetricIntervalLowerBound", step.lower),
+            ("MetricIntervalUpperBound", step.upper),
+        ] {
+            if let (Some(end), Some(map)) = (end, shape.as_object_mut()) {
+                map.insert(member.to_owned(), json!(end.get()));
+            }
+        }
+        shape
+    };
+    json!({
+        "AdjustmentType": scaling.adjustment.aws_name(),
+        "StepAdjustments": scaling.steps.iter().map(step).collect::<Vec<_>>(),
+        "MinAdjustmentMagnitude": scaling.min_magnitude,
+        "Cooldown": scaling.cooldown.as_secs(),
+        "MetricAggregationType": scaling.aggregation.aws_name(),
+    })
+}
+
+fn observed_steps(config: &StepConfiguration) -> Option<StepScaling> {
+    let end = |step: &Value, member: &str| match step.get(member).and_then(Value::as_f64) {
+        None => Some(None),
+        Some(x) => Number::new(x).map(Some),
+    };
+    let step = |step: &Value| {
+        Some(Step {
+            lower: end(step, "MetricIntervalLowerBound")?,
+            upper: end(step, "MetricIntervalUpperBound")?,
+            adjustment: i32::try_from(step.get("ScalingAdjustment")?.as_i64()?).ok()?,
+        })
+    };
+    let steps = config.step_adjustments.as_deref().unwrap_or_default();
+    let mut steps = steps.iter().map(step).collect::<Option<Vec<_>>>()?;
+    steps.sort();
+    let magnitude = config.min_adjustment_magnitude.filter(|n| *n != 0);
+    Some(StepScaling {
+        adjustment: config.adjustment_type.as_ref()?.parse().ok()?,
+        steps,
+        min_magnitude: match magnitude {
+            None => None,
+            Some(n) => Some(u32::try_from(n).ok()?),
+        },
+        cooldown: cooldown(config.cooldown)?,
+        aggregation: match &config.metric_aggregation_type {
+            None => Aggregation::Average,
+            Some(word) => word.parse().ok()?,
+        },
+    })
+}
+
+pub(super) fn alarm_shape(name: &str, rule: &AlarmRule, policy: &str) -> Value {
+    let dimensions: Vec<Value> = rule
+        .metric
+        .dimensions
+        .iter()
+        .map(|(n, v)| json!({ "Name": n, "Value": v }))
+        .collect();
+    json!({
+        "AlarmName": name,
+        "ActionsEnabled": true,
+        "AlarmActions": [policy],
+        "Namespace": rule.metric.namespace,
+        "MetricName": rule.metric.name,
+        "Dimensions": dimensions,
+        "Statistic": rule.metric.statistic.aws_name(),
+        "Unit": rule.metric.unit,
+        "Period": rule.period,
+        "EvaluationPeriods": rule.periods,
+        "DatapointsToAlarm": rule.datapoints,
+        "Threshold": rule.threshold.get(),
+        "ComparisonOperator": rule.comparison.aws_name(),
+        "TreatMissingData": rule.missing.aws_name(),
+    })
+}
+
+pub(super) fn observed_alarm(shape: MetricAlarm) -> ObservedAlarm {
+    ObservedAlarm {
+        state: AlarmState::parse(shape.state_value),
+        actions_enabled: shape.actions_enabled,
+        threshold: Number::new(shape.threshold),
+        since: Some(to_time(shape.state_transitioned_timestamp.0)),
+        rule: observed_rule(&shape),
+        name: shape.alarm_name,
+        actions: shape.alarm_actions,
+    }
+}
+
+fn observed_rule(shape: &MetricAlarm) -> Option<AlarmRule> {
+    let dimensions = shape.dimensions.iter();
+    Some(AlarmRule {
+        metric: CustomMetric {
+            namespace: shape.namespace.clone()?,
+            name: shape.metric_name.clone()?,
+            dimensions: dimensions
+                .map(|d| d.name.clone().zip(d.value.clone()))
+                .collect::<Option<_>>()?,
+            statistic: shape.statistic.as_ref()?.parse().ok()?,
+            unit: shape.unit.clone(),
+        },
+        period: u32::try_from(shape.period?).ok()?,
+        periods: shape.evaluation_periods,
+        datapoints: shape
+            .datapoints_to_alarm
+            .unwrap_or(shape.evaluation_periods),
+        threshold: Number::new(shape.threshold)?,
+        comparison: shape.comparison_operator.parse().ok()?,
+        missing: match &shape.treat_missing_data {
+            None => MissingData::Missing,
+            Some(word) => word.parse().ok()?,
+        },
+    })
+}
+
+pub(super) fn tracking_shape(tracking: &TargetTracking) -> Value {
+    let mut shape = json!({
+        "TargetValue": tracking.target.get(),
+        "ScaleOutCooldown": tracking.scale_out_cooldown.as_secs(),
+        "ScaleInCooldown": tracking.scale_in_cooldown.as_secs(),
+        "DisableScaleIn": tracking.disable_scale_in,
+    });
+    let (member, spec) = match &tracking.metric {
+        Metric::Predefined(metric) => (
+            "PredefinedMetricSpecification",
+            json!({ "PredefinedMetricType": metric.aws_name() }),
+        ),
+        Metric::Custom(metric) => ("CustomizedMetricSpecification", custom_shape(metric)),
+    };
+    if let Some(map) = shape.as_object_mut() {
+        map.insert(member.to_owned(), spec);
+    }
+    shape
+}
+
+fn custom_shape(metric: &CustomMetric) -> Value {
+    let dimensions: Vec<Value> = metric
+        .dimensions
+        .iter()
+        .map(|(n, v)| json!({ "Name": n, "Value": v }))
+        .collect();
+    let mut shape = json!({
+        "MetricName": metric.name,
+        "Namespace": metric.namespace,
+        "Statistic": metric.statistic.aws_name(),
+        "Dimensions": dimensions,
+    });
+    if let (Some(unit), Some(map)) = (&metric.unit, shape.as_object_mut()) {
+        map.insert("Unit".to_owned(), json!(unit));
+    }
+    shape
+}
+
+pub(super) fn observed_policy(shape: &ScalingPolicyShape) -> Option<ObservedPolicy> {
+    let tracking = &shape.target_tracking_scaling_policy_configuration;
+    let stepping = &shape.step_scaling_policy_configuration;
+    let kind = match (tracking, stepping) {
+        (Some(config), _) => observed_tracking(config).map_or(
+            ObservedPolicyKind::OtherTracking,
+            ObservedPolicyKind::TargetTracking,
+        ),
+        (None, Some(config)) => {
+            observed_steps(config).map_or(ObservedPolicyKind::OtherStep, ObservedPolicyKind::Step)
+        }
+        (None, None) => ObservedPolicyKind::Other(String::new()),
+    };
+    Some(ObservedPolicy {
+        target: TargetId::parse(&shape.resource_id, &shape.scalable_dimension).ok()?,
+        name: shape.policy_name.parse().ok()?,
+        arn: shape.arn.clone(),
+        kind,
+        alarms: shape.alarms.iter().map(|a| a.name.clone()).collect(),
+        alarms_settled: true,
+    })
+}
+
+fn observed_tracking(config: &TrackingConfiguration) -> Option<TargetTracking> {
+    let metric = match (
+        &config.predefined_metric_specification,
+        &config.customized_metric_specification,
+    ) {
+        (Some(spec), _) => {
+            let word = spec.get("PredefinedMetricType")?.as_str()?;
+            Metric::Predefined(word.parse::<PredefinedMetric>().ok()?)
+        }
+        (None, Some(spec)) => Metric::Custom(observed_custom(spec)?),
+        (None, None) => return None,
+    };
+    Some(TargetTracking {
+        metric,
+        target: TargetValue::new(config.target_value?).ok()?,
+        scale_out_cooldown: cooldown(config.scale_out_cooldown)?,
+        scale_in_cooldown: cooldown(config.scale_in_cooldown)?,
+        disable_scale_in: config.disable_scale_in.unwrap_or(false),
+    })
+}
+
+fn observed_custom(spec: &Value) -> Option<CustomMetric> {
+    let text =
+        |value: &Value, member: &str| value.get(member).and_then(Value::as_str).map(str::to_owned);
+    let dimensions = spec.get("Dimensions").and_then(Value::as_array);
+    let dimensions = dimensions.map(Vec::as_slice).unwrap_or_default();
+    Some(CustomMetric {
+        namespace: text(spec, "Namespace")?,
+        name: text(spec, "MetricName")?,
+        dimensions: dimensions
+            .iter()
+            .map(|d| text(d, "Name").zip(text(d, "Value")))
+            .collect::<Option<BTreeMap<_, _>>>()?,
+        statistic: text(spec, "Statistic")?.parse().ok()?,
+        unit: text(spec, "Unit"),
+    })
+}
+
+pub(super) fn observed_activity(shape: &ScalingActivityShape) -> Option<Activity> {
+    let status = match shape.status_code {
+        "InProgress" => ActivityStatus::InProgress,
+        "Successful" => ActivityStatus::Successful,
+        "Failed" => ActivityStatus::Failed,
+        _ => ActivityStatus::Unknown,
+    };
+    let reason = |r: &NotScaledReason| {
+        let of = |n: Option<u32>| n.map(capacity);
+        NotScaled::parse(
+            r.code,
+            of(r.max_capacity),
+            of(r.min_capacity),
+            of(r.current_capacity),
+        )
+    };
+    Some(Activity {
+        id: shape.activity_id.clone(),
+        target: TargetId::parse(&shape.resource_id, &shape.scalable_dimension).ok()?,
+        description: shape.description.clone(),
+        cause: shape.cause.clone(),
+        status,
+        status_message: shape.status_message.clone(),
+        started: to_time(shape.start_time.0),
+        ended: shape.end_time.map(|t| to_time(t.0)),
+        not_scaled: shape.not_scaled_reasons.iter().map(reason).collect(),
+    })
+}
