@@ -215,8 +215,11 @@ impl Daemon {
     }
 
     /// Serves signals until everything has stopped. SIGHUP reloads, SIGTERM and SIGINT stop, a second one at once.
-    pub(super) async fn supervise(&self, supervisor: Supervisor) -> Result<(), Failure> {
-        let mut signals = Signals::listen()?;
+    pub(super) async fn supervise(
+        &self,
+        supervisor: Supervisor,
+        mut signals: Signals,
+    ) -> Result<(), Failure> {
         let root = supervisor.root().clone();
         let supervised = supervisor.run();
         tokio::pin!(supervised);
@@ -247,14 +250,15 @@ enum Wanted {
     Stop,
 }
 
-struct Signals {
+/// The signals that are listened to. Made before anything says that it runs: a signal in the first moment counts.
+pub(super) struct Signals {
     hangup: Signal,
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    fn listen() -> Result<Self, Failure> {
+    pub(super) fn listen() -> Result<Self, Failure> {
         let listen = |kind| signal(kind).context("can not listen for signals");
         Ok(Self {
             hangup: listen(SignalKind::hangup())?,
@@ -289,6 +293,7 @@ pub(super) fn log_format(common: &Common, console: Console) -> LogFormat {
 /// Runs until stopped.
 pub(super) async fn run(common: &Common, options: &Run, console: Console) -> Result<u8, Failure> {
     start_logs(common, console)?;
+    let signals = Signals::listen()?;
     let config = load_config(common)?;
     let (clock, followed) = clock_for(&config, common).await;
     // Jitter is for spreading many daemons; two that start together must not draw the same.
@@ -315,7 +320,7 @@ pub(super) async fn run(common: &Common, options: &Run, console: Console) -> Res
         mode.label(),
         daemon.address
     );
-    daemon.supervise(supervisor).await?;
+    daemon.supervise(supervisor, signals).await?;
     info!("stopped");
     Ok(0)
 }

@@ -10,7 +10,7 @@ use tracing::info;
 
 use super::connect::load_config;
 use super::console::Console;
-use super::daemon::{Daemon, GRACE, Parts, log_format};
+use super::daemon::{Daemon, GRACE, Parts, Signals, log_format};
 use super::failure::Failure;
 use super::live::LiveLine;
 use super::sandbox::{Served, WorldFile, start};
@@ -55,6 +55,7 @@ impl Drop for Files {
 pub(super) async fn run(common: &Common, options: &Demo, console: Console) -> Result<u8, Failure> {
     let live = LiveLine::new(console.stderr_is_terminal);
     init_logs(log_format(common, console), common.verbose, live.clone()).map_err(Failure::Usage)?;
+    let signals = Signals::listen()?;
     let files = Files::write()?;
     let root = CancellationToken::new();
     let mut supervisor = Supervisor::new(root.clone(), GRACE);
@@ -97,7 +98,7 @@ pub(super) async fn run(common: &Common, options: &Demo, console: Console) -> Re
         root.cancel();
         std::future::pending::<()>().await;
     };
-    let supervised = daemon.supervise(supervisor);
+    let supervised = daemon.supervise(supervisor, signals);
     let outcome = tokio::select! {
         outcome = supervised => outcome,
         () = progress => Ok(()),

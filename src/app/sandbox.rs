@@ -136,6 +136,8 @@ pub(super) async fn run(
     console: Console,
 ) -> Result<u8, Failure> {
     start_logs(common, console)?;
+    let mut terminate = signal(SignalKind::terminate()).context("can not listen for signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("can not listen for signals")?;
     let world = read_world(options.world.as_deref())?;
     let root = CancellationToken::new();
     let mut supervisor = Supervisor::new(root.clone(), GRACE);
@@ -157,8 +159,6 @@ pub(super) async fn run(
         served.clock.speed(),
         options.seed,
     ));
-    let mut terminate = signal(SignalKind::terminate()).context("can not listen for signals")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("can not listen for signals")?;
     let supervised = supervisor.run();
     tokio::pin!(supervised);
     loop {

@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::Client;
-use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricAlarm, MetricDataQuery, MetricStat};
+use aws_sdk_cloudwatch::types::{
+    Dimension, Metric, MetricAlarm, MetricDataQuery, MetricDataResult, MetricStat,
+};
 use chrono::{DateTime, Utc};
 
 use super::convert;
@@ -10,7 +12,8 @@ use super::error::{classify, unreadable};
 use super::pages::turn;
 use super::scaling::absent_is_deleted;
 use crate::domain::{
-    AlarmRule, AlarmState, CustomMetric, Datapoint, MissingData, Number, ObservedAlarm,
+    AlarmRule, AlarmState, CustomMetric, Datapoint, MathMetric, MathPart, MissingData, Number,
+    ObservedAlarm,
 };
 use crate::ports::{AlarmApi, ApiError, Listing, MetricQuery, MetricSource};
 
@@ -82,25 +85,43 @@ const DESCRIPTION: &str = "Made by evenkeel for the scaling policy that it trigg
                            the policy.";
 
 fn query(index: usize, query: &MetricQuery) -> MetricDataQuery {
-    let dimension =
-        |(name, value): (&String, &String)| Dimension::builder().name(name).value(value).build();
-    let metric = Metric::builder()
-        .namespace(&query.metric.namespace)
-        .metric_name(&query.metric.name)
-        .set_dimensions(Some(
-            query.metric.dimensions.iter().map(dimension).collect(),
-        ))
-        .build();
-    let stat = MetricStat::builder()
-        .metric(metric)
-        .period(i32::try_from(query.period).unwrap_or(60))
-        .stat(query.metric.statistic.aws_name())
-        .set_unit(query.metric.unit.as_deref().map(Into::into))
-        .build();
     MetricDataQuery::builder()
         .id(id(index))
-        .metric_stat(stat)
+        .metric_stat(metric_stat(&query.metric, query.period))
         .build()
+}
+
+fn metric_stat(metric: &CustomMetric, period: u32) -> MetricStat {
+    let dimension =
+        |(name, value): (&String, &String)| Dimension::builder().name(name).value(value).build();
+    let named = Metric::builder()
+        .namespace(&metric.namespace)
+        .metric_name(&metric.name)
+        .set_dimensions(Some(metric.dimensions.iter().map(dimension).collect()))
+        .build();
+    MetricStat::builder()
+        .metric(named)
+        .period(i32::try_from(period).unwrap_or(60))
+        .stat(metric.statistic.aws_name())
+        .set_unit(metric.unit.as_deref().map(Into::into))
+        .build()
+}
+
+/// The parts of metric math, and the result that alone is returned.
+fn math_queries(math: &MathMetric) -> Vec<MetricDataQuery> {
+    let part = |(id, part): (&String, &MathPart)| {
+        let query = MetricDataQuery::builder().id(id).return_data(false);
+        match part {
+            MathPart::Series(metric) => query.metric_stat(metric_stat(metric, 60)).build(),
+            MathPart::Expression(expression) => query.expression(expression).period(60).build(),
+        }
+    };
+    let result = MetricDataQuery::builder()
+        .id(MathMetric::RESULT)
+        .expression(&math.expression)
+        .period(60)
+        .build();
+    math.parts.iter().map(part).chain([result]).collect()
 }
 
 fn id(index: usize) -> String {
@@ -161,24 +182,22 @@ impl AlarmApi for CloudWatch {
     }
 }
 
-#[async_trait]
-impl MetricSource for CloudWatch {
-    async fn datapoints(
+fn points(result: &MetricDataResult) -> impl Iterator<Item = Datapoint> {
+    let points = result.timestamps().iter().zip(result.values());
+    points.map(|(at, value)| Datapoint {
+        at: convert::time(at),
+        value: *value,
+    })
+}
+
+impl CloudWatch {
+    async fn metric_data(
         &self,
-        queries: &[MetricQuery],
+        asked: Vec<MetricDataQuery>,
         from: DateTime<Utc>,
         until: DateTime<Utc>,
-    ) -> Result<Vec<Vec<Datapoint>>, ApiError> {
+    ) -> Result<Vec<MetricDataResult>, ApiError> {
         const OPERATION: &str = "GetMetricData";
-        let mut found: Vec<Vec<Datapoint>> = queries.iter().map(|_| Vec::new()).collect();
-        if queries.is_empty() {
-            return Ok(found);
-        }
-        let asked: Vec<MetricDataQuery> = queries
-            .iter()
-            .enumerate()
-            .map(|(i, q)| query(i, q))
-            .collect();
         let listing = turn(OPERATION, |token| async {
             let page = self
                 .client
@@ -190,31 +209,56 @@ impl MetricSource for CloudWatch {
                 .send()
                 .await
                 .map_err(|error| classify(OPERATION, &error))?;
-            Ok((
-                page.metric_data_results.unwrap_or_default(),
-                page.next_token,
-            ))
+            let results = page.metric_data_results.unwrap_or_default();
+            Ok((results, page.next_token))
         })
         .await;
-        if let Some(gap) = listing.gap {
-            return Err(gap);
+        match listing.gap {
+            Some(gap) => Err(gap),
+            None => Ok(listing.items),
         }
-        for result in listing.items {
+    }
+}
+
+#[async_trait]
+impl MetricSource for CloudWatch {
+    async fn datapoints(
+        &self,
+        queries: &[MetricQuery],
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<Vec<Datapoint>>, ApiError> {
+        let mut found: Vec<Vec<Datapoint>> = queries.iter().map(|_| Vec::new()).collect();
+        if queries.is_empty() {
+            return Ok(found);
+        }
+        let asked: Vec<MetricDataQuery> = queries
+            .iter()
+            .enumerate()
+            .map(|(i, q)| query(i, q))
+            .collect();
+        for result in self.metric_data(asked, from, until).await? {
             let index = result
                 .id()
                 .and_then(|id| id.strip_prefix('q')?.parse::<usize>().ok());
             let Some(list) = index.and_then(|index| found.get_mut(index)) else {
                 return Err(unreadable(
-                    OPERATION,
+                    "GetMetricData",
                     "holds a result that was not asked for",
                 ));
             };
-            let points = result.timestamps().iter().zip(result.values());
-            list.extend(points.map(|(at, value)| Datapoint {
-                at: convert::time(at),
-                value: *value,
-            }));
+            list.extend(points(&result));
         }
         Ok(found)
+    }
+
+    async fn math(
+        &self,
+        math: &MathMetric,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<Datapoint>, ApiError> {
+        let results = self.metric_data(math_queries(math), from, until).await?;
+        Ok(results.iter().flat_map(points).collect())
     }
 }

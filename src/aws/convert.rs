@@ -8,9 +8,10 @@ use aws_smithy_types::DateTime as SdkTime;
 use chrono::{DateTime, Utc};
 
 use crate::domain::{
-    Activity, ActivityStatus, Aggregation, Capacity, Cooldown, CustomMetric, Metric, NotScaled,
-    Number, ObservedPolicy, ObservedPolicyKind, ObservedTarget, PredefinedMetric, Statistic, Step,
-    StepScaling, Suspension, TargetId, TargetTracking, TargetValue,
+    Activity, ActivityStatus, Aggregation, Capacity, Cooldown, CustomMetric, MathMetric, MathPart,
+    Metric, NotScaled, Number, ObservedPolicy, ObservedPolicyKind, ObservedTarget,
+    PredefinedMetric, Statistic, Step, StepScaling, Suspension, TargetId, TargetTracking,
+    TargetValue,
 };
 
 /// The SDK's instant as ours, in whole milliseconds: AWS sends instants as floating-point seconds, whose further
@@ -43,6 +44,7 @@ pub(super) fn target(target: &aas::ScalableTarget) -> Option<ObservedTarget> {
         min: capacity(target.min_capacity())?,
         max: capacity(target.max_capacity())?,
         suspended: target.suspended_state().map(suspension).unwrap_or_default(),
+        created: time(target.creation_time()),
     })
 }
 
@@ -103,6 +105,7 @@ fn tracking(config: &aas::TargetTrackingScalingPolicyConfiguration) -> Option<Ta
             let word = spec.predefined_metric_type().as_str();
             Metric::Predefined(word.parse::<PredefinedMetric>().ok()?)
         }
+        (None, Some(spec)) if !spec.metrics().is_empty() => Metric::Math(math(spec.metrics())?),
         (None, Some(spec)) => Metric::Custom(custom(spec)?),
         (None, None) => return None,
     };
@@ -188,10 +191,82 @@ fn cooldown(secs: Option<i32>) -> Option<Cooldown> {
     }
 }
 
-fn custom(spec: &aas::CustomizedMetricSpecification) -> Option<CustomMetric> {
-    if !spec.metrics().is_empty() {
-        return None;
+/// Metric math that our config can express: its series have one of the five plain statistics.
+fn math(queries: &[aas::TargetTrackingMetricDataQuery]) -> Option<MathMetric> {
+    let mut parts = BTreeMap::new();
+    for query in queries {
+        let part = match (query.expression(), query.metric_stat()) {
+            (Some(expression), _) => MathPart::Expression(expression.to_owned()),
+            (None, Some(stat)) => MathPart::Series(series(stat)?),
+            (None, None) => return None,
+        };
+        parts.insert(query.id().to_owned(), part);
     }
+    let mut returned = queries.iter().filter(|q| q.return_data().unwrap_or(true));
+    let (only, None) = (returned.next()?, returned.next()) else {
+        return None;
+    };
+    Some(MathMetric::returning(only.id(), parts))
+}
+
+fn series(stat: &aas::TargetTrackingMetricStat) -> Option<CustomMetric> {
+    let metric = stat.metric()?;
+    let dimension =
+        |d: &aas::TargetTrackingMetricDimension| (d.name().to_owned(), d.value().to_owned());
+    Some(CustomMetric {
+        namespace: metric.namespace()?.to_owned(),
+        name: metric.metric_name()?.to_owned(),
+        dimensions: metric.dimensions().iter().map(dimension).collect(),
+        statistic: stat.stat().parse().ok()?,
+        unit: stat.unit().map(str::to_owned),
+    })
+}
+
+fn math_specification(math: &MathMetric) -> Option<aas::CustomizedMetricSpecification> {
+    let query = |id: &str| aas::TargetTrackingMetricDataQuery::builder().id(id);
+    let mut queries = Vec::new();
+    for (id, part) in &math.parts {
+        let query = query(id).return_data(false);
+        let query = match part {
+            MathPart::Expression(expression) => query.expression(expression),
+            MathPart::Series(metric) => query.metric_stat(metric_stat(metric)?),
+        };
+        queries.push(query.build().ok()?);
+    }
+    let result = query(MathMetric::RESULT)
+        .expression(&math.expression)
+        .return_data(true);
+    queries.push(result.build().ok()?);
+    let spec = aas::CustomizedMetricSpecification::builder().set_metrics(Some(queries));
+    Some(spec.build())
+}
+
+fn metric_stat(metric: &CustomMetric) -> Option<aas::TargetTrackingMetricStat> {
+    let dimensions: Vec<aas::TargetTrackingMetricDimension> = metric
+        .dimensions
+        .iter()
+        .map(|(name, value)| {
+            aas::TargetTrackingMetricDimension::builder()
+                .name(name)
+                .value(value)
+                .build()
+                .ok()
+        })
+        .collect::<Option<_>>()?;
+    let named = aas::TargetTrackingMetric::builder()
+        .namespace(&metric.namespace)
+        .metric_name(&metric.name)
+        .set_dimensions((!dimensions.is_empty()).then_some(dimensions))
+        .build();
+    aas::TargetTrackingMetricStat::builder()
+        .metric(named)
+        .stat(metric.statistic.aws_name())
+        .set_unit(metric.unit.clone())
+        .build()
+        .ok()
+}
+
+fn custom(spec: &aas::CustomizedMetricSpecification) -> Option<CustomMetric> {
     let dimension = |d: &aas::MetricDimension| (d.name().to_owned(), d.value().to_owned());
     Some(CustomMetric {
         namespace: spec.namespace()?.to_owned(),
@@ -226,6 +301,7 @@ pub(super) fn tracking_configuration(
         Metric::Custom(metric) => {
             builder.customized_metric_specification(customized_specification(metric)?)
         }
+        Metric::Math(math) => builder.customized_metric_specification(math_specification(math)?),
     };
     builder.build().ok()
 }
@@ -304,6 +380,25 @@ mod tests {
                 statistic: Statistic::Average,
                 unit: Some("Percent".to_owned()),
             }),
+            Metric::Math(MathMetric {
+                expression: "m1 / e1".to_owned(),
+                parts: BTreeMap::from([
+                    (
+                        "e1".to_owned(),
+                        MathPart::Expression("FILL(m1, 1)".to_owned()),
+                    ),
+                    (
+                        "m1".to_owned(),
+                        MathPart::Series(CustomMetric {
+                            namespace: "App".to_owned(),
+                            name: "Queue".to_owned(),
+                            dimensions: BTreeMap::from([("Shard".to_owned(), "7".to_owned())]),
+                            statistic: Statistic::Maximum,
+                            unit: Some("Count".to_owned()),
+                        }),
+                    ),
+                ]),
+            }),
         ] {
             let wanted = TargetTracking {
                 metric,
@@ -356,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn cooldowns_left_out_are_the_default_and_metric_math_is_not_ours_yet() {
+    fn cooldowns_left_out_are_the_default_and_percentiles_in_math_are_not_ours() {
         let spec = aas::PredefinedMetricSpecification::builder()
             .predefined_metric_type(aas::MetricType::SageMakerVariantInvocationsPerInstance)
             .build()
@@ -371,8 +466,14 @@ mod tests {
             tracking(&bare).unwrap().scale_in_cooldown,
             Cooldown::SAGEMAKER_DEFAULT
         );
+        let stat = aas::TargetTrackingMetricStat::builder()
+            .stat("p99")
+            .metric(aas::TargetTrackingMetric::builder().build())
+            .build()
+            .unwrap();
         let query = aas::TargetTrackingMetricDataQuery::builder()
             .id("m")
+            .metric_stat(stat)
             .build()
             .unwrap();
         let math = aas::CustomizedMetricSpecification::builder()

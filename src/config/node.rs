@@ -174,6 +174,11 @@ impl<'a> Node<'a> {
         list.iter().map(&mut entry).collect()
     }
 
+    /// Whether a section with this key stands here.
+    pub(super) fn has_key(&self, key: &str) -> bool {
+        matches!(self.value, Value::Dict(_, dict) if dict.contains_key(key))
+    }
+
     /// Whether a section stands here.
     pub(super) fn is_section(&self) -> bool {
         matches!(self.value, Value::Dict(..))

@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::node::{Fields, Node, nearest};
 use super::step::{read_fast, read_step_policy, read_wake};
 use crate::domain::{
-    Cooldown, CustomMetric, LONGEST_ALARM_NAME, Metric, OwnerName, Policy, PolicyKind, PolicyName,
-    PredefinedMetric, Statistic, TargetId, TargetTracking, TargetValue, alarm_name,
-    known_dimensions,
+    Cooldown, CustomMetric, LONGEST_ALARM_NAME, MathMetric, MathPart, Metric, OwnerName, Policy,
+    PolicyKind, PolicyName, PredefinedMetric, Statistic, TargetId, TargetTracking, TargetValue,
+    alarm_name, known_dimensions,
 };
 
 /// The keys of which a policy has exactly one.
@@ -32,6 +32,7 @@ const TRACKING_KEYS: [&str; 5] = [
     "scale_in_cooldown",
     "disable_scale_in",
 ];
+const MATH_KEYS: [&str; 3] = ["expression", "metrics", "expressions"];
 const METRIC_KEYS: [&str; 5] = ["namespace", "name", "dimensions", "statistic", "unit"];
 
 /// The units that CloudWatch knows.
@@ -155,6 +156,7 @@ fn default_name(owner: &OwnerName, key: &str, kind: &PolicyKind) -> Option<Polic
         PolicyKind::TargetTracking(tracking) => match &tracking.metric {
             Metric::Predefined(metric) => metric.name().to_owned(),
             Metric::Custom(metric) => format!("{}-{}", metric.name, metric.statistic),
+            Metric::Math(_) => "math".to_owned(),
         },
         PolicyKind::Step(step) if key == "step" => format!("step-{}", step.alarm.metric.name),
         PolicyKind::Step(_) => key.to_owned(),
@@ -215,6 +217,9 @@ pub(super) fn read_cooldown(fields: &Fields<'_>, key: &str) -> Option<Cooldown> 
 }
 
 pub(super) fn read_metric(node: &Node<'_>, target: &TargetId) -> Option<Metric> {
+    if node.has_key("expression") {
+        return read_math(node, target).map(Metric::Math);
+    }
     if node.is_section() {
         return read_custom(node, target).map(Metric::Custom);
     }
@@ -251,6 +256,58 @@ pub(super) fn read_metric(node: &Node<'_>, target: &TargetId) -> Option<Metric> 
         return None;
     }
     Some(Metric::Predefined(metric))
+}
+
+/// CloudWatch's limit of metrics in the math of an alarm.
+const MAX_PARTS: usize = 10;
+
+fn read_math(node: &Node<'_>, target: &TargetId) -> Option<MathMetric> {
+    let fields = node.fields(&MATH_KEYS)?;
+    let expression = fields.require("expression", "m1 / m2")?.text();
+    let mut parts = BTreeMap::new();
+    for key in ["metrics", "expressions"] {
+        for (id, entry) in fields.get(key).iter().flat_map(Node::named_entries) {
+            if !MathMetric::is_id(id) || id == MathMetric::RESULT {
+                let rule = "begin with a small letter, go on with letters, digits and underscores, and avoid `result`";
+                entry.report(format!("`{id}` is no id for metric math"), rule);
+                continue;
+            }
+            let part = match key {
+                "metrics" => read_custom(&entry, target).map(MathPart::Series),
+                _ => entry.text().map(MathPart::Expression),
+            };
+            if let Some(part) = part
+                && parts.insert(id.clone(), part).is_some()
+            {
+                entry.report(
+                    format!("`{id}` stands twice"),
+                    "call one of the two differently",
+                );
+            }
+        }
+    }
+    let expression = expression?;
+    let texts = parts.values().filter_map(|part| match part {
+        MathPart::Expression(text) => Some(text.as_str()),
+        MathPart::Series(_) => None,
+    });
+    let texts: Vec<&str> = texts.chain([expression.as_str()]).collect();
+    for id in parts.keys() {
+        if !texts.iter().any(|text| MathMetric::names(text, id)) {
+            node.report(
+                format!("`{id}` is used nowhere"),
+                "use it in an expression, or remove it",
+            );
+        }
+    }
+    if parts.is_empty() || parts.len() > MAX_PARTS {
+        node.report(
+            format!("metric math over {} metrics and expressions", parts.len()),
+            format!("name 1 to {MAX_PARTS} under `metrics` and `expressions`"),
+        );
+        return None;
+    }
+    Some(MathMetric { expression, parts })
 }
 
 fn read_custom(node: &Node<'_>, target: &TargetId) -> Option<CustomMetric> {

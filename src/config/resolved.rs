@@ -3,7 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::{Config, Scope};
-use crate::domain::{CustomMetric, DesiredTarget, Metric, Policy, PolicyKind, Step, StepPolicy};
+use crate::domain::{
+    CustomMetric, DesiredTarget, MathMetric, MathPart, Metric, Policy, PolicyKind, Step, StepPolicy,
+};
 
 /// The resolved config as a tree in the shape of the config itself: profiles are worked into the targets that use
 /// them, names of policies and dimensions of metrics are filled in.
@@ -134,7 +136,27 @@ fn metric_shape(metric: &Metric) -> Value {
     match metric {
         Metric::Predefined(metric) => json!(metric.name()),
         Metric::Custom(metric) => custom_shape(metric),
+        Metric::Math(math) => math_shape(math),
     }
+}
+
+fn math_shape(math: &MathMetric) -> Value {
+    let (mut metrics, mut expressions) = (Map::new(), Map::new());
+    for (id, part) in &math.parts {
+        match part {
+            MathPart::Series(metric) => metrics.insert(id.clone(), custom_shape(metric)),
+            MathPart::Expression(text) => expressions.insert(id.clone(), json!(text)),
+        };
+    }
+    let mut shape = json!({ "expression": math.expression });
+    if let Some(map) = shape.as_object_mut() {
+        let sections = [("metrics", metrics), ("expressions", expressions)];
+        let filled = sections
+            .into_iter()
+            .filter(|(_, section)| !section.is_empty());
+        map.extend(filled.map(|(key, section)| (key.to_owned(), Value::Object(section))));
+    }
+    shape
 }
 
 fn custom_shape(metric: &CustomMetric) -> Value {

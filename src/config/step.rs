@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::node::{Fields, Node};
 use super::policy::{read_cooldown, read_metric};
 use crate::domain::{
-    Adjustment, Aggregation, AlarmRule, Comparison, Cooldown, CustomMetric, Metric, MissingData,
-    Number, Statistic, Step, StepPolicy, StepScaling, TargetId, known_dimensions,
+    Adjustment, Aggregation, AlarmRule, Comparison, Cooldown, CustomMetric, MetricData,
+    MissingData, Number, Statistic, Step, StepPolicy, StepScaling, TargetId, known_dimensions,
 };
 
 const KEYS: [&str; 6] = [
@@ -199,8 +199,7 @@ fn read_alarm(node: &Node<'_>, target: &TargetId) -> Option<AlarmRule> {
     let fields = node.fields(&ALARM_KEYS)?;
     let metric = fields
         .require("metric", "{ namespace: …, name: …, statistic: … }")
-        .and_then(|node| read_metric(&node, target))
-        .map(|metric| metric.resolve(target));
+        .and_then(|node| read_series(&node, target));
     let threshold = fields
         .require("threshold", "10")
         .and_then(|node| node.number())
@@ -243,6 +242,20 @@ fn read_alarm(node: &Node<'_>, target: &TargetId) -> Option<AlarmRule> {
         return None;
     }
     Some(rule)
+}
+
+/// One metric, with its period in seconds.
+fn read_series(node: &Node<'_>, target: &TargetId) -> Option<(CustomMetric, u32)> {
+    match read_metric(node, target)?.resolve(target) {
+        MetricData::Series(metric, period) => Some((metric, period)),
+        MetricData::Math(_) => {
+            node.report(
+                "metric math in the alarm of a step policy",
+                "name one metric: math is for target tracking in this version",
+            );
+            None
+        }
+    }
 }
 
 fn read_period(node: &Node<'_>) -> Option<u32> {
@@ -339,8 +352,7 @@ pub(super) fn read_fast(node: &Node<'_>, target: &TargetId) -> Option<StepPolicy
     let fields = node.fields(&FAST_KEYS)?;
     let metric = fields
         .require("metric", "invocations_per_instance")
-        .and_then(|node| read_metric(&node, target))
-        .map(|metric: Metric| metric.resolve(target));
+        .and_then(|node| read_series(&node, target));
     let above = fields
         .require("above", "1500")
         .and_then(|node| node.number())

@@ -205,6 +205,69 @@ pub struct CustomMetric {
     pub unit: Option<String>,
 }
 
+/// A part of metric math.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MathPart {
+    /// A metric.
+    Series(CustomMetric),
+    /// An expression over other parts.
+    Expression(String),
+}
+
+/// Metric math: an expression over metrics, in CloudWatch's own language.
+///
+/// Two are equal when they compute the same; what the result is called, and labels for graphs, do not count.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MathMetric {
+    /// What is tracked.
+    pub expression: String,
+    /// What it is made of, by id.
+    pub parts: BTreeMap<String, MathPart>,
+}
+
+impl MathMetric {
+    /// The id that the tracked expression is given; parts may not be called so.
+    pub const RESULT: &'static str = "result";
+
+    /// The math that returns the part `id` of these parts. An expression that nothing else is made of is the tracked
+    /// one itself, whatever it is called.
+    #[must_use]
+    pub fn returning(id: &str, mut parts: BTreeMap<String, MathPart>) -> Self {
+        let used = parts.iter().any(|(other, part)| match part {
+            MathPart::Expression(text) => other != id && Self::names(text, id),
+            MathPart::Series(_) => false,
+        });
+        let own = match parts.get(id) {
+            Some(MathPart::Expression(text)) if !used => Some(text.clone()),
+            _ => None,
+        };
+        let expression = match own {
+            Some(text) => {
+                parts.remove(id);
+                text
+            }
+            None => id.to_owned(),
+        };
+        Self { expression, parts }
+    }
+
+    /// Whether an expression names a part.
+    #[must_use]
+    pub fn names(expression: &str, id: &str) -> bool {
+        expression
+            .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .any(|word| word == id)
+    }
+
+    /// CloudWatch's rule for ids.
+    #[must_use]
+    pub fn is_id(text: &str) -> bool {
+        text.len() <= 255
+            && text.starts_with(|c: char| c.is_ascii_lowercase())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    }
+}
+
 /// What target tracking follows.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Metric {
@@ -212,6 +275,17 @@ pub enum Metric {
     Predefined(PredefinedMetric),
     /// A metric named in full.
     Custom(CustomMetric),
+    /// Metric math.
+    Math(MathMetric),
+}
+
+/// The data behind a metric.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MetricData {
+    /// One series with its period in seconds.
+    Series(CustomMetric, u32),
+    /// Metric math over periods of 60 s.
+    Math(MathMetric),
 }
 
 impl Metric {
@@ -225,17 +299,17 @@ impl Metric {
                 (&a.namespace, &a.name, &a.dimensions, a.statistic)
                     == (&b.namespace, &b.name, &b.dimensions, b.statistic)
             }
-            (Self::Predefined(_), Self::Custom(_)) | (Self::Custom(_), Self::Predefined(_)) => {
-                false
-            }
+            (Self::Math(a), Self::Math(b)) => a == b,
+            (Self::Predefined(_) | Self::Custom(_) | Self::Math(_), _) => false,
         }
     }
 
-    /// The metric in full, as CloudWatch knows it, with its period in seconds.
+    /// The metric in full, as CloudWatch knows it.
     #[must_use]
-    pub fn resolve(&self, target: &TargetId) -> (CustomMetric, u32) {
+    pub fn resolve(&self, target: &TargetId) -> MetricData {
         match self {
-            Self::Custom(metric) => (metric.clone(), 60),
+            Self::Math(math) => MetricData::Math(math.clone()),
+            Self::Custom(metric) => MetricData::Series(metric.clone(), 60),
             Self::Predefined(predefined) => {
                 let (name, statistic, period) = predefined.cloudwatch();
                 let metric = CustomMetric {
@@ -245,7 +319,7 @@ impl Metric {
                     statistic,
                     unit: None,
                 };
-                (metric, period)
+                MetricData::Series(metric, period)
             }
         }
     }
@@ -263,6 +337,7 @@ impl fmt::Display for Metric {
                     metric.statistic, metric.namespace, metric.name
                 )
             }
+            Self::Math(math) => f.write_str(&math.expression),
         }
     }
 }

@@ -42,8 +42,8 @@ pub use fleet::{
     TargetSnapshot, WatchSnapshot, WriteFailure,
 };
 pub use metric::{
-    CustomMetric, Datapoint, Metric, PredefinedMetric, Statistic, UnknownMetric, UnknownStatistic,
-    known_dimensions,
+    CustomMetric, Datapoint, MathMetric, MathPart, Metric, MetricData, PredefinedMetric, Statistic,
+    UnknownMetric, UnknownStatistic, known_dimensions,
 };
 pub use name::{
     ComponentName, EndpointName, NameError, OwnerName, PolicyName, ProfileName, ScopeName,

@@ -114,6 +114,8 @@ pub struct ObservedTarget {
     pub max: Capacity,
     /// What is suspended.
     pub suspended: Suspension,
+    /// When it was registered: another time is another registration, without the policies of the one before.
+    pub created: DateTime<Utc>,
 }
 
 /// What kind of policy AWS holds.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::alarm::{AlarmRule, UnknownWord};
-use super::metric::{CustomMetric, Metric};
+use super::metric::{Metric, MetricData};
 use super::name::PolicyName;
 use super::target::TargetId;
 use super::value::{Cooldown, Number, TargetValue};
@@ -175,12 +175,14 @@ impl Policy {
         }
     }
 
-    /// The metric that decides what it does, in full, with its period in seconds.
+    /// The metric that decides what it does, in full.
     #[must_use]
-    pub fn watched_metric(&self, target: &TargetId) -> (CustomMetric, u32) {
+    pub fn watched_metric(&self, target: &TargetId) -> MetricData {
         match &self.kind {
             PolicyKind::TargetTracking(tracking) => tracking.metric.resolve(target),
-            PolicyKind::Step(step) => (step.alarm.metric.clone(), step.alarm.period),
+            PolicyKind::Step(step) => {
+                MetricData::Series(step.alarm.metric.clone(), step.alarm.period)
+            }
         }
     }
 

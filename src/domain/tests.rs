@@ -293,6 +293,7 @@ fn observe(endpoints: BTreeMap<&str, Held>, gaps: Vec<Gap>) -> Observation {
                 min: a.min(b),
                 max: a.max(b),
                 suspended,
+                created: at(),
             },
         );
         let policies = policies.into_iter().map(|(n, kind)| {
@@ -351,6 +352,7 @@ fn execute(plan: &Plan, mut world: Observation) -> Observation {
                     min: bounds.min(),
                     max: bounds.max(),
                     suspended: suspended.or(before).unwrap_or_default(),
+                    created: at(),
                 };
                 if world.targets.insert(id.clone(), held).is_none() {
                     // A new registration starts without policies.
@@ -620,6 +622,7 @@ fn world_with_policies(policies: &[Policy]) -> Observation {
         min: capacity(1),
         max: capacity(4),
         suspended: Suspension::default(),
+        created: at(),
     };
     world.targets.insert(id("chat"), held);
     let observed = policies.iter().map(|policy| {
@@ -644,6 +647,7 @@ fn the_checker_stops_a_pass_that_shrinks_too_much() {
             min: capacity(1),
             max: capacity(9),
             suspended: Suspension::default(),
+            created: at(),
         };
         world.targets.insert(id(name), held);
     }

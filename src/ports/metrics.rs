@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::error::ApiError;
 use super::scaling::Listing;
-use crate::domain::{AlarmRule, CustomMetric, Datapoint, ObservedAlarm};
+use crate::domain::{AlarmRule, CustomMetric, Datapoint, MathMetric, ObservedAlarm};
 
 /// A metric to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,4 +41,12 @@ pub trait MetricSource: Debug + Send + Sync {
         from: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> Result<Vec<Vec<Datapoint>>, ApiError>;
+
+    /// Values of metric math in [`from`, `until`) over periods of 60 s, newest first.
+    async fn math(
+        &self,
+        math: &MathMetric,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<Datapoint>, ApiError>;
 }

@@ -16,6 +16,7 @@ mod drive;
 mod execute;
 mod observe;
 mod pass;
+mod policies;
 mod supervise;
 mod watch;
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::policies::{PolicyCache, fingerprint};
 use crate::domain::{
     DesiredFleet, EndpointName, EndpointStatus, Gap, Observation, ObservedEndpoint, ObservedPolicy,
     ObservedVariant, Part, PolicyName, TargetId, VariantName, alarm_prefix,
 };
-use crate::ports::{ApiError, EndpointSummary, ScopePorts};
+use crate::ports::{ApiError, EndpointSummary, Listing, ScopePorts};
 
 /// Looks at a scope. It remembers the variants of endpoints that have not changed, because DescribeEndpoint is one
 /// call per endpoint at 5 a second, while the list shows for all of them when they last changed.
@@ -16,6 +17,7 @@ use crate::ports::{ApiError, EndpointSummary, ScopePorts};
 pub struct Observer {
     ports: ScopePorts,
     known: BTreeMap<EndpointName, Known>,
+    policies: PolicyCache,
     /// Names of the alarms of each policy, and when they were first seen.
     named: BTreeMap<(TargetId, PolicyName), Named>,
     /// Whether policies have been looked at before.
@@ -41,7 +43,7 @@ pub(super) const TRACKING_ALARMS: &str = "TargetTracking-";
 
 /// After so many looks the variants are read again even if the list shows no change: whether every change of
 /// capacity moves the list's time is not documented.
-const READ_AGAIN_AFTER: u32 = 10;
+const READ_AGAIN_AFTER: u32 = 60;
 
 /// An alarm that a policy names, and that the list of alarms does not hold, is gone; but not in the first moments
 /// after its policy was put, when the list may not show it yet.
@@ -54,6 +56,7 @@ impl Observer {
         Self {
             ports,
             known: BTreeMap::new(),
+            policies: PolicyCache::default(),
             named: BTreeMap::new(),
             has_looked: false,
         }
@@ -65,16 +68,29 @@ impl Observer {
         &self.ports
     }
 
+    /// Tells that something was written: what is known of policies is no longer true.
+    pub fn forget_policies(&mut self) {
+        self.policies.forget();
+    }
+
     /// Reads endpoints, targets, policies and alarms. What can not be read becomes a gap, and the rest goes on.
     pub async fn observe(&mut self, fleet: &DesiredFleet, now: DateTime<Utc>) -> Observation {
         let owned = alarm_prefix(&fleet.manage.owner);
-        let (endpoints, targets, policies, trackers, ours) = tokio::join!(
+        let (endpoints, targets, trackers, ours) = tokio::join!(
             self.ports.endpoints.endpoints(),
             self.ports.scaling.targets(),
-            self.ports.scaling.policies(),
             self.ports.alarms.alarms(TRACKING_ALARMS),
             self.ports.alarms.alarms(&owned),
         );
+        let world = fingerprint(&targets, [&trackers, &ours]);
+        let policies = match self.policies.reuse(world, now) {
+            Some(known) => Listing::complete(known),
+            None => {
+                let listing = self.ports.scaling.policies().await;
+                self.policies.keep(&listing, world, now);
+                listing
+            }
+        };
         let mut gaps = Vec::new();
         let mut note = |part: Part, error: Option<ApiError>| {
             gaps.extend(error.map(|error| Gap {
@@ -176,7 +192,11 @@ impl Observer {
             let known = Known {
                 created: summary.created,
                 modified: summary.modified,
-                looks: 0,
+                // The first time they are read all at once; from then on not all in one and the same look.
+                looks: match self.known.get(&summary.name) {
+                    Some(_) => 0,
+                    None => spread(summary.name.as_str(), READ_AGAIN_AFTER),
+                },
                 variants: variants.clone(),
             };
             self.known.insert(summary.name.clone(), known);
@@ -185,4 +205,10 @@ impl Observer {
         }
         Ok(variants)
     }
+}
+
+/// A number below `among` that depends on the name alone.
+fn spread(name: &str, among: u32) -> u32 {
+    let mix = |sum: u32, byte: u8| sum.wrapping_mul(31).wrapping_add(u32::from(byte));
+    name.bytes().fold(7, mix) % among.max(1)
 }

@@ -85,6 +85,7 @@ impl Reconciler {
         if reason == PassReason::Reload {
             // The operator may have mended what made writes fail.
             self.failures.clear();
+            self.observer.forget_policies();
         }
         self.passes += 1;
         let none = DesiredFleet::empty(self.scope.clone());
@@ -150,6 +151,9 @@ impl Reconciler {
                     backoff: settings.reconcile_interval,
                 };
                 executed = execute(&checked, executor, stop).await;
+                if executed.done + executed.failed > 0 {
+                    self.observer.forget_policies();
+                }
                 self.told.violations.clear();
             }
             Ok(_) => self.told.violations.clear(),

@@ -14,8 +14,8 @@ use super::board::Board;
 use super::drive::{Again, Task};
 use super::observe::TRACKING_ALARMS;
 use crate::domain::{
-    Activity, ActivityStatus, Datapoint, DesiredFleet, ObservedAlarm, PassReason, PolicyName,
-    ScopeName, TargetId, WatchSnapshot, alarm_prefix,
+    Activity, ActivityStatus, Datapoint, DesiredFleet, MathMetric, MetricData, ObservedAlarm,
+    PassReason, PolicyName, ScopeName, TargetId, WatchSnapshot, alarm_prefix,
 };
 use crate::ports::{ApiError, Clock, Event, EventSink, Listing, MetricQuery, ScopePorts};
 
@@ -214,21 +214,29 @@ fn by_name(alarms: Vec<ObservedAlarm>) -> BTreeMap<String, ObservedAlarm> {
         .collect()
 }
 
-type Queries = Vec<((TargetId, PolicyName), MetricQuery)>;
+type Key = (TargetId, PolicyName);
+
+/// What to read. Metric math has ids of its own, so each is read by itself.
+#[derive(Debug, Default)]
+struct Queries {
+    series: Vec<(Key, MetricQuery)>,
+    math: Vec<(Key, MathMetric)>,
+}
 
 fn queries_of(fleet: &DesiredFleet) -> Queries {
-    let of_target = |target: &crate::domain::DesiredTarget| {
-        target
-            .policies
-            .iter()
-            .map(|policy| {
-                let (metric, period) = policy.watched_metric(&target.id);
-                let key = (target.id.clone(), policy.name.clone());
-                (key, MetricQuery { metric, period })
-            })
-            .collect::<Vec<_>>()
-    };
-    fleet.targets.values().flat_map(of_target).collect()
+    let mut queries = Queries::default();
+    for target in fleet.targets.values() {
+        for policy in &target.policies {
+            let key = (target.id.clone(), policy.name.clone());
+            match policy.watched_metric(&target.id) {
+                MetricData::Series(metric, period) => {
+                    queries.series.push((key, MetricQuery { metric, period }));
+                }
+                MetricData::Math(math) => queries.math.push((key, math)),
+            }
+        }
+    }
+    queries
 }
 
 /// The newest mature value of each query. A period that has just ended may still be filling up.
@@ -238,18 +246,27 @@ async fn read_values(
     now: DateTime<Utc>,
 ) -> Result<BTreeMap<(TargetId, PolicyName), Datapoint>, ApiError> {
     let mut values = BTreeMap::new();
-    for batch in queries.chunks(QUERIES_PER_CALL) {
+    let mature = |period: u32| {
+        let period = TimeDelta::seconds(i64::from(period));
+        move |p: &Datapoint| p.at + period + period <= now
+    };
+    for (key, math) in &queries.math {
+        let points = ports
+            .metrics
+            .math(math, back(now, VALUE_WINDOW), now)
+            .await?;
+        let newest = points.into_iter().find(mature(60));
+        values.extend(newest.map(|point| (key.clone(), point)));
+    }
+    for batch in queries.series.chunks(QUERIES_PER_CALL) {
         let asked: Vec<MetricQuery> = batch.iter().map(|(_, query)| query.clone()).collect();
         let points = ports
             .metrics
             .datapoints(&asked, back(now, VALUE_WINDOW), now)
             .await?;
         for ((key, query), points) in batch.iter().zip(points) {
-            let period = TimeDelta::seconds(i64::from(query.period));
-            let mature = |p: &Datapoint| p.at + period + period <= now;
-            if let Some(point) = points.into_iter().find(mature) {
-                values.insert(key.clone(), point);
-            }
+            let newest = points.into_iter().find(mature(query.period));
+            values.extend(newest.map(|point| (key.clone(), point)));
         }
     }
     Ok(values)

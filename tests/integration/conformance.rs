@@ -96,6 +96,42 @@ async fn same_everywhere(arms: &Arms) {
     }
 }
 
+/// Values of one metric, and of math over it.
+async fn same_values(arms: &Arms, cpu: CustomMetric, math: &MathMetric) {
+    let query = MetricQuery {
+        metric: cpu,
+        period: 60,
+    };
+    let now = arms.clock.now();
+    let from = now - chrono::TimeDelta::minutes(30);
+    let points = arms
+        .sdk
+        .metrics
+        .datapoints(&[query.clone(), query.clone()], from, now)
+        .await
+        .unwrap();
+    assert!(points[0].len() > 20 && points[0] == points[1]);
+    let expected = arms
+        .door
+        .metrics
+        .datapoints(&[query.clone(), query], from, now)
+        .await
+        .unwrap();
+    assert_eq!(points, expected);
+    let halves = arms.sdk.metrics.math(math, from, now).await.unwrap();
+    assert_eq!(
+        halves,
+        arms.door.metrics.math(math, from, now).await.unwrap()
+    );
+    assert_eq!(halves.len(), points[0].len());
+    assert!(
+        halves
+            .iter()
+            .zip(&points[0])
+            .all(|(half, whole)| (half.value - whole.value / 2.0).abs() < 1e-9)
+    );
+}
+
 #[tokio::test]
 async fn both_arms_see_the_same_world() {
     let arms = arms(THREE).await;
@@ -108,6 +144,17 @@ async fn both_arms_see_the_same_world() {
         dimensions: dimensions.map(|(n, v)| (n.to_owned(), v.to_owned())).into(),
         statistic: Statistic::Average,
         unit: Some("Percent".to_owned()),
+    };
+    let math = MathMetric {
+        expression: "cpu / FILL(queue, 1)".to_owned(),
+        parts: [
+            ("cpu".to_owned(), MathPart::Series(cpu.clone())),
+            (
+                "queue".to_owned(),
+                MathPart::Expression("cpu * 0 + 2".to_owned()),
+            ),
+        ]
+        .into(),
     };
     let invocations = Metric::Predefined(PredefinedMetric::InvocationsPerInstance);
     arms.sdk
@@ -135,6 +182,9 @@ async fn both_arms_see_the_same_world() {
         .put_policy(&rank, &policy("inv/x: ü", invocations, false))
         .await
         .unwrap();
+    let by_math = policy("math", Metric::Math(math.clone()), false);
+    arms.sdk.scaling.put_policy(&chat, &by_math).await.unwrap();
+    arms.door.scaling.put_policy(&rank, &by_math).await.unwrap();
     same_everywhere(&arms).await;
     for _ in 0..8 {
         arms.clock.turn(Duration::from_mins(47));
@@ -154,26 +204,13 @@ async fn both_arms_see_the_same_world() {
         1,
         "a policy that may not scale in has one alarm"
     );
-    let query = MetricQuery {
-        metric: cpu,
-        period: 60,
-    };
-    let now = arms.clock.now();
-    let from = now - chrono::TimeDelta::minutes(30);
-    let points = arms
-        .sdk
-        .metrics
-        .datapoints(&[query.clone(), query.clone()], from, now)
-        .await
-        .unwrap();
-    assert!(points[0].len() > 20 && points[0] == points[1]);
-    let expected = arms
-        .door
-        .metrics
-        .datapoints(&[query.clone(), query], from, now)
-        .await
-        .unwrap();
-    assert_eq!(points, expected);
+    same_values(&arms, cpu, &math).await;
+    for held in read.iter().filter(|p| p.name.as_str() == "math") {
+        assert!(
+            matches!(&held.kind, ObservedPolicyKind::TargetTracking(t) if t.metric == Metric::Math(math.clone())),
+            "{held:?}"
+        );
+    }
 }
 
 fn steps(unit: Option<&str>) -> StepPolicy {

@@ -310,3 +310,42 @@ async fn an_unread_list_of_alarms_removes_and_mends_nothing() {
     let target = snapshot.scopes[&scope()].targets.values().next().unwrap();
     assert_eq!(target.verdict, Verdict::Held);
 }
+
+/// Twice as much queue as instances: the math divides one metric by another.
+#[tokio::test(start_paused = true)]
+async fn metric_math_is_put_read_back_watched_and_scales() {
+    let math = "{ target_tracking: { target: 10, metric: { expression: 'FILL(queue, 0) / workers', metrics: { \
+                queue: { namespace: App, name: Queue, statistic: Maximum }, \
+                workers: { namespace: App, name: Workers, statistic: Average } } } } }";
+    let world = World::new(ONE, &config(math, ""));
+    let first = world.pass().await;
+    assert_eq!(
+        (first.done, first.failed),
+        (2, 0),
+        "{:?}",
+        world.events.lines()
+    );
+    assert_eq!(world.pass().await.outcome, PassOutcome::Converged);
+    for _ in 0..8 {
+        put_metric(&world, 40.0);
+        let data = json!([{ "MetricName": "Workers", "Value": 2.0 }]);
+        let put = request(json!({ "Namespace": "App", "MetricData": data }));
+        world.aws(|aws| aws.put_metric_data(&put).unwrap());
+        world.run_for(Duration::from_mins(1)).await;
+    }
+    let snapshot = world.snapshot();
+    let values: Vec<f64> = snapshot.scopes[&scope()]
+        .watch
+        .values
+        .values()
+        .map(|p| p.value)
+        .collect();
+    assert_eq!(values, [20.0]);
+    assert_eq!(
+        world
+            .aws(|aws| aws.instances("chat", "AllTraffic").unwrap())
+            .1,
+        2,
+        "twice the target"
+    );
+}

@@ -12,6 +12,7 @@
 )]
 
 mod aws_errors;
+mod budget;
 mod cli;
 mod conformance;
 mod converges;

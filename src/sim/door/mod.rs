@@ -15,22 +15,22 @@ use serde_json::{Value, json};
 use super::engine::api::{
     AlarmNames, DeleteScalingPolicy, DescribeAlarms, DescribeScalableTargets,
     DescribeScalingActivities, DescribeScalingPolicies, EndpointNameOnly, GetMetricData,
-    ListEndpoints, PutMetricAlarm, PutScalingPolicy, RegisterScalableTarget,
+    ListEndpoints, MetricDataResult, PutMetricAlarm, PutScalingPolicy, RegisterScalableTarget,
 };
 use super::engine::{ApiError as EngineError, World};
 use super::sandbox::{Sandbox, to_instant, to_time};
 use crate::domain::{
-    Activity, AlarmRule, Bounds, Capacity, Datapoint, EndpointName, EndpointStatus, ObservedAlarm,
-    ObservedPolicy, ObservedTarget, ObservedVariant, Policy, PolicyKind, PolicyName, Suspension,
-    TargetId, VariantName,
+    Activity, AlarmRule, Bounds, Capacity, Datapoint, EndpointName, EndpointStatus, MathMetric,
+    ObservedAlarm, ObservedPolicy, ObservedTarget, ObservedVariant, Policy, PolicyKind, PolicyName,
+    Suspension, TargetId, VariantName,
 };
 use crate::ports::{
     AlarmApi, ApiError, EndpointApi, EndpointSummary, ErrorKind, Listing, MetricQuery,
     MetricSource, RequestLog, ScalingApi, ScopePorts,
 };
 use shapes::{
-    alarm_shape, observed_activity, observed_alarm, observed_policy, steps_shape, suspension_shape,
-    tracking_shape,
+    alarm_shape, math_shape, observed_activity, observed_alarm, observed_policy, steps_shape,
+    suspension_shape, tracking_shape,
 };
 
 /// The door. It counts requests as the AWS adapters do.
@@ -167,6 +167,7 @@ impl ScalingApi for Door {
                     scale_out: shape.suspended_state.dynamic_scaling_out_suspended == Some(true),
                     scheduled: shape.suspended_state.scheduled_scaling_suspended == Some(true),
                 },
+                created: to_time(shape.creation_time.0),
             })
         };
         let items = listing.items.into_iter().filter_map(observed).collect();
@@ -426,17 +427,37 @@ impl MetricSource for Door {
         let answer = self.call(CLOUDWATCH, "GetMetricData", |world| {
             world.get_metric_data(&query)
         })?;
-        let points = |result: &super::engine::api::MetricDataResult| {
-            result
-                .timestamps
-                .iter()
-                .zip(&result.values)
-                .map(|(at, value)| Datapoint {
-                    at: to_time(at.0),
-                    value: *value,
-                })
-                .collect()
-        };
-        Ok(answer.metric_data_results.iter().map(points).collect())
+        Ok(answer.metric_data_results.iter().map(points_of).collect())
     }
+
+    async fn math(
+        &self,
+        math: &MathMetric,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<Datapoint>, ApiError> {
+        let query: GetMetricData = request(json!({
+            "MetricDataQueries": math_shape(math, Some(60)),
+            "StartTime": from.timestamp(),
+            "EndTime": until.timestamp(),
+        }));
+        let answer = self.call(CLOUDWATCH, "GetMetricData", |world| {
+            world.get_metric_data(&query)
+        })?;
+        Ok(answer
+            .metric_data_results
+            .iter()
+            .flat_map(points_of)
+            .collect())
+    }
+}
+
+fn points_of(result: &MetricDataResult) -> Vec<Datapoint> {
+    let points = result.timestamps.iter().zip(&result.values);
+    points
+        .map(|(at, value)| Datapoint {
+            at: to_time(at.0),
+            value: *value,
+        })
+        .collect()
 }

@@ -11,9 +11,10 @@ use super::super::engine::api::{
 use super::super::sandbox::to_time;
 use super::capacity;
 use crate::domain::{
-    Activity, ActivityStatus, Aggregation, AlarmRule, AlarmState, Cooldown, CustomMetric, Metric,
-    MissingData, NotScaled, Number, ObservedAlarm, ObservedPolicy, ObservedPolicyKind,
-    PredefinedMetric, Step, StepScaling, Suspension, TargetId, TargetTracking, TargetValue,
+    Activity, ActivityStatus, Aggregation, AlarmRule, AlarmState, Cooldown, CustomMetric,
+    MathMetric, MathPart, Metric, MissingData, NotScaled, Number, ObservedAlarm, ObservedPolicy,
+    ObservedPolicyKind, PredefinedMetric, Step, StepScaling, Suspension, TargetId, TargetTracking,
+    TargetValue,
 };
 
 fn cooldown(secs: Option<i64>) -> Option<Cooldown> {
@@ -160,6 +161,10 @@ pub(super) fn tracking_shape(tracking: &TargetTracking) -> Value {
             json!({ "PredefinedMetricType": metric.aws_name() }),
         ),
         Metric::Custom(metric) => ("CustomizedMetricSpecification", custom_shape(metric)),
+        Metric::Math(math) => (
+            "CustomizedMetricSpecification",
+            json!({ "Metrics": math_shape(math, None) }),
+        ),
     };
     if let Some(map) = shape.as_object_mut() {
         map.insert(member.to_owned(), spec);
@@ -217,7 +222,10 @@ fn observed_tracking(config: &TrackingConfiguration) -> Option<TargetTracking> {
             let word = spec.get("PredefinedMetricType")?.as_str()?;
             Metric::Predefined(word.parse::<PredefinedMetric>().ok()?)
         }
-        (None, Some(spec)) => Metric::Custom(observed_custom(spec)?),
+        (None, Some(spec)) => match spec.get("Metrics").and_then(Value::as_array) {
+            Some(queries) => Metric::Math(observed_math(queries)?),
+            None => Metric::Custom(observed_custom(spec)?),
+        },
         (None, None) => return None,
     };
     Some(TargetTracking {
@@ -227,6 +235,63 @@ fn observed_tracking(config: &TrackingConfiguration) -> Option<TargetTracking> {
         scale_in_cooldown: cooldown(config.scale_in_cooldown)?,
         disable_scale_in: config.disable_scale_in.unwrap_or(false),
     })
+}
+
+fn observed_math(queries: &[Value]) -> Option<MathMetric> {
+    let mut parts = BTreeMap::new();
+    let mut returned = None;
+    for query in queries {
+        let id = query.get("Id")?.as_str()?.to_owned();
+        if query.get("ReturnData") != Some(&Value::Bool(false))
+            && returned.replace(id.clone()).is_some()
+        {
+            return None;
+        }
+        let part = match (
+            query.get("Expression").and_then(Value::as_str),
+            query.get("MetricStat"),
+        ) {
+            (Some(expression), _) => MathPart::Expression(expression.to_owned()),
+            (None, Some(stat)) => {
+                let mut spec = stat.get("Metric")?.as_object()?.clone();
+                spec.insert("Statistic".to_owned(), stat.get("Stat")?.clone());
+                if let Some(unit) = stat.get("Unit") {
+                    spec.insert("Unit".to_owned(), unit.clone());
+                }
+                MathPart::Series(observed_custom(&Value::Object(spec))?)
+            }
+            (None, None) => return None,
+        };
+        parts.insert(id, part);
+    }
+    Some(MathMetric::returning(&returned?, parts))
+}
+
+/// The queries of metric math; with a period as `GetMetricData` wants them, without as `PutScalingPolicy` does.
+pub(super) fn math_shape(math: &MathMetric, period: Option<u32>) -> Vec<Value> {
+    let expression = |id: &str, text: &str, returns: bool| {
+        let mut shape = json!({ "Id": id, "Expression": text, "ReturnData": returns });
+        if let (Some(period), Some(map)) = (period, shape.as_object_mut()) {
+            map.insert("Period".to_owned(), json!(period));
+        }
+        shape
+    };
+    let part = |(id, part): (&String, &MathPart)| match part {
+        MathPart::Expression(text) => expression(id, text, false),
+        MathPart::Series(metric) => {
+            let mut named = custom_shape(metric);
+            let mut stat = json!({ "Stat": metric.statistic.aws_name() });
+            if let (Some(named), Some(stat)) = (named.as_object_mut(), stat.as_object_mut()) {
+                named.remove("Statistic");
+                stat.extend(named.remove("Unit").map(|unit| ("Unit".to_owned(), unit)));
+                stat.insert("Metric".to_owned(), json!(named));
+                stat.extend(period.map(|period| ("Period".to_owned(), json!(period))));
+            }
+            json!({ "Id": id, "MetricStat": stat, "ReturnData": false })
+        }
+    };
+    let result = expression(MathMetric::RESULT, &math.expression, true);
+    math.parts.iter().map(part).chain([result]).collect()
 }
 
 fn observed_custom(spec: &Value) -> Option<CustomMetric> {

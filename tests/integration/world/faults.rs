@@ -232,4 +232,14 @@ impl MetricSource for Faults {
         self.gate("GetMetricData")?;
         self.inner.metrics.datapoints(queries, from, until).await
     }
+
+    async fn math(
+        &self,
+        math: &MathMetric,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<Datapoint>, ApiError> {
+        self.gate("GetMetricData")?;
+        self.inner.metrics.math(math, from, until).await
+    }
 }
