@@ -139,6 +139,7 @@ async fn execute_scope(
         scope: name,
         was_converged: &BTreeSet::new(),
         failures: &mut BTreeMap::new(),
+        left_alone: &BTreeMap::new(),
         backoff: Duration::ZERO,
     };
     Ok(execute(&checked, executor, &CancellationToken::new()).await)

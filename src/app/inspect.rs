@@ -231,7 +231,9 @@ pub(super) async fn status(common: &Common, console: Console) -> Result<u8, Fail
         // What was not selected is not undeclared.
         board.update(|fleet| {
             for scope in fleet.scopes.values_mut() {
-                Arc::make_mut(scope).unmanaged.clear();
+                let scope = Arc::make_mut(scope);
+                scope.unmanaged.clear();
+                scope.unscaled.clear();
             }
         });
     }

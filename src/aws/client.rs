@@ -69,15 +69,18 @@ pub async fn connect(
         .interceptor(counter("cloudwatch"))
         .retry_classifier(QuotaIsNotThrottling)
         .build();
+    let sagemaker = aws_sdk_sagemaker::Client::from_conf(sagemaker);
+    let sagemaker = match &options.endpoint_url {
+        Some(_) => SageMaker::unpaced(sagemaker),
+        None => SageMaker::paced(sagemaker),
+    };
     let cloudwatch = aws_sdk_cloudwatch::Client::from_conf(cloudwatch);
     let cloudwatch = Arc::new(CloudWatch::new(cloudwatch));
     Ok(ScopePorts {
         scaling: Arc::new(ApplicationAutoScaling::new(
             aws_sdk_applicationautoscaling::Client::from_conf(scaling),
         )),
-        endpoints: Arc::new(SageMaker::new(aws_sdk_sagemaker::Client::from_conf(
-            sagemaker,
-        ))),
+        endpoints: Arc::new(sagemaker),
         alarms: cloudwatch.clone(),
         metrics: cloudwatch,
     })

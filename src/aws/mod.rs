@@ -7,6 +7,7 @@ mod client;
 mod cloudwatch;
 mod convert;
 mod error;
+mod pace;
 mod pages;
 mod requests;
 mod sagemaker;

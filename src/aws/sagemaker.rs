@@ -8,19 +8,40 @@ use aws_sdk_sagemaker::types::{EndpointSortKey, EndpointSummary as Summary, Orde
 
 use super::convert;
 use super::error::classify;
+use super::pace::Pacer;
 use super::pages::turn;
 use crate::domain::{EndpointName, EndpointStatus, ObservedVariant, VariantName};
 use crate::ports::{ApiError, EndpointApi, EndpointSummary, Listing};
 
 /// The adapter.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct SageMaker {
     client: Client,
+    lists: Pacer,
+    describes: Pacer,
 }
 
+/// AWS's rates per account and region are 2 and 5 calls a second, for everyone together (aws-autoscaling.md 5.1).
+const LISTS_PER_SECOND: f64 = 1.5;
+const DESCRIBES_PER_SECOND: f64 = 4.0;
+
 impl SageMaker {
-    pub(super) fn new(client: Client) -> Self {
-        Self { client }
+    /// An adapter that keeps below AWS's rates.
+    pub(super) fn paced(client: Client) -> Self {
+        Self {
+            client,
+            lists: Pacer::per_second(LISTS_PER_SECOND),
+            describes: Pacer::per_second(DESCRIBES_PER_SECOND),
+        }
+    }
+
+    /// An adapter for a server of one's own.
+    pub(super) fn unpaced(client: Client) -> Self {
+        Self {
+            client,
+            lists: Pacer::free(),
+            describes: Pacer::free(),
+        }
     }
 }
 
@@ -41,6 +62,7 @@ impl EndpointApi for SageMaker {
     async fn endpoints(&self) -> Listing<EndpointSummary> {
         const OPERATION: &str = "ListEndpoints";
         turn(OPERATION, |token| async {
+            self.lists.turn().await;
             // By name: the default order is by a time that changes while pages are turned.
             let page = self
                 .client
@@ -62,6 +84,7 @@ impl EndpointApi for SageMaker {
         &self,
         endpoint: &EndpointName,
     ) -> Result<BTreeMap<VariantName, ObservedVariant>, ApiError> {
+        self.describes.turn().await;
         let answer = self
             .client
             .describe_endpoint()

@@ -14,7 +14,7 @@ use super::alarm::ObservedAlarm;
 use super::bounds::EffectiveBounds;
 use super::desired::Mode;
 use super::metric::Datapoint;
-use super::name::{PolicyName, ScopeName};
+use super::name::{EndpointName, PolicyName, ScopeName};
 use super::observed::{EndpointStatus, ObservedTarget, ObservedVariant};
 use super::plan::{Note, Verdict, Wait};
 use super::policy::Policy;
@@ -63,6 +63,8 @@ pub struct ScopeSnapshot {
     pub targets: BTreeMap<TargetId, TargetSnapshot>,
     /// Registered targets that the config does not name.
     pub unmanaged: Vec<TargetId>,
+    /// Endpoints of which no variant is declared or registered: nobody scales them.
+    pub unscaled: Vec<EndpointName>,
     /// What the watcher last saw.
     pub watch: WatchSnapshot,
 }
@@ -190,6 +192,15 @@ pub struct WriteFailure {
     pub retry_at: DateTime<Utc>,
 }
 
+/// Someone keeps changing a target back: it is left alone for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Conflict {
+    /// How often it was mended within the hour.
+    pub corrections: usize,
+    /// When it is mended again.
+    pub until: DateTime<Utc>,
+}
+
 /// What the last pass knows of a target.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TargetSnapshot {
@@ -211,6 +222,8 @@ pub struct TargetSnapshot {
     pub alarms: BTreeMap<PolicyName, Vec<String>>,
     /// A write that keeps failing.
     pub failure: Option<WriteFailure>,
+    /// Someone who keeps changing it back.
+    pub conflict: Option<Conflict>,
 }
 
 impl TargetSnapshot {

@@ -38,7 +38,7 @@ pub use bounds::{BoundSource, Bounds, BoundsError, Capacity, EffectiveBounds, ef
 pub use check::{CheckedPlan, Safety, Violation, check};
 pub use desired::{DesiredFleet, DesiredTarget, Manage, Mode, Prune, Suspension};
 pub use fleet::{
-    ConfigState, FleetSnapshot, PassOutcome, PassReason, PassSummary, ScopeSnapshot,
+    ConfigState, Conflict, FleetSnapshot, PassOutcome, PassReason, PassSummary, ScopeSnapshot,
     TargetSnapshot, WatchSnapshot, WriteFailure,
 };
 pub use metric::{

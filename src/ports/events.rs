@@ -4,7 +4,9 @@
 use std::fmt::Debug;
 
 use super::error::ApiError;
-use crate::domain::{Action, Activity, Gap, PassSummary, ScopeName, TargetId, Verdict, Violation};
+use crate::domain::{
+    Action, Activity, Conflict, Gap, PassSummary, ScopeName, TargetId, Verdict, Violation,
+};
 
 /// Something worth telling.
 #[derive(Debug)]
@@ -64,6 +66,15 @@ pub enum Event<'a> {
         scope: &'a ScopeName,
         /// The laws it breaks.
         violations: &'a [Violation],
+    },
+    /// Someone keeps changing a target back, and it is left alone for a while.
+    Conflict {
+        /// The scope.
+        scope: &'a ScopeName,
+        /// The target.
+        target: &'a TargetId,
+        /// How often, and until when.
+        conflict: Conflict,
     },
     /// A pass ended.
     PassEnded {

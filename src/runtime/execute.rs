@@ -8,7 +8,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    Action, Change, CheckedPlan, PolicyName, ScopeName, TargetId, TargetPlan, WriteFailure,
+    Action, Change, CheckedPlan, Conflict, PolicyName, ScopeName, TargetId, TargetPlan,
+    WriteFailure,
 };
 use crate::ports::{ApiError, Clock, ErrorKind, Event, EventSink, ScopePorts};
 
@@ -19,7 +20,7 @@ pub struct Executed {
     pub done: usize,
     /// Writes that failed.
     pub failed: usize,
-    /// Targets passed over because their writes failed lately.
+    /// Targets passed over because their writes failed lately, or because someone keeps changing them back.
     pub backed_off: usize,
     /// Whether it was stopped in between.
     pub cancelled: bool,
@@ -40,6 +41,8 @@ pub struct Executor<'a> {
     pub was_converged: &'a BTreeSet<TargetId>,
     /// Writes that failed lately, by target.
     pub failures: &'a mut BTreeMap<TargetId, WriteFailure>,
+    /// Targets that someone keeps changing back: they are not written.
+    pub left_alone: &'a BTreeMap<TargetId, Conflict>,
     /// The first back-off; it doubles with every failure in a row.
     pub backoff: Duration,
 }
@@ -58,11 +61,11 @@ pub async fn execute(
         .iter()
         .filter(|entry| !entry.actions.is_empty())
     {
-        if executor
+        let failed_lately = executor
             .failures
             .get(&entry.id)
-            .is_some_and(|failure| now < failure.retry_at)
-        {
+            .is_some_and(|failure| now < failure.retry_at);
+        if failed_lately || executor.left_alone.contains_key(&entry.id) {
             outcome.backed_off += 1;
             continue;
         }

@@ -12,6 +12,7 @@
 
 mod board;
 mod clock;
+mod conflict;
 mod drive;
 mod execute;
 mod observe;

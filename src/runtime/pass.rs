@@ -12,12 +12,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::Settings;
 use super::board::Board;
+use super::conflict::Corrections;
 use super::drive::{Again, Task};
 use super::execute::{Executed, Executor, execute};
 use super::observe::Observer;
 use crate::domain::{
-    DesiredFleet, Mode, Observation, PassOutcome, PassReason, PassSummary, Plan, ScopeName,
-    ScopeSnapshot, TargetId, TargetSnapshot, Verdict, Violation, WriteFailure, check, plan,
+    Conflict, DesiredFleet, EndpointName, Mode, Observation, Part, PassOutcome, PassReason,
+    PassSummary, Plan, ScopeName, ScopeSnapshot, TargetId, TargetSnapshot, Verdict, Violation,
+    WriteFailure, check, plan,
 };
 use crate::ports::{Clock, Event, EventSink, ScopePorts};
 
@@ -32,6 +34,9 @@ pub struct Reconciler {
     board: Arc<Board>,
     passes: u64,
     failures: BTreeMap<TargetId, WriteFailure>,
+    corrections: Corrections,
+    /// Targets that the pass before wrote without a failure.
+    written: BTreeSet<TargetId>,
     told: Told,
 }
 
@@ -45,6 +50,7 @@ struct Told {
     verdicts: BTreeMap<TargetId, &'static str>,
     gaps: BTreeSet<String>,
     violations: Vec<Violation>,
+    conflicts: BTreeSet<TargetId>,
     /// When the config was loaded that the last pass went by.
     config: Option<DateTime<Utc>>,
 }
@@ -73,6 +79,8 @@ impl Reconciler {
             board,
             passes: 0,
             failures: BTreeMap::new(),
+            corrections: Corrections::default(),
+            written: BTreeSet::new(),
             told: Told::default(),
         }
     }
@@ -85,6 +93,7 @@ impl Reconciler {
         if reason == PassReason::Reload {
             // The operator may have mended what made writes fail.
             self.failures.clear();
+            self.corrections.forget();
             self.observer.forget_policies();
         }
         self.passes += 1;
@@ -136,6 +145,7 @@ impl Reconciler {
         // After a reload a difference is what the operator asked for, not what someone else did.
         let same_config = self.told.config.replace(settings.loaded) == Some(settings.loaded);
         let was_converged = self.tell_plan(&planned, same_config);
+        let conflicts = self.conflicts(summary.at);
         self.failures.retain(|id, _| fleet.targets.contains_key(id));
         let mut executed = Executed::default();
         let mut refused = false;
@@ -148,11 +158,20 @@ impl Reconciler {
                     scope: &self.scope,
                     was_converged: &was_converged,
                     failures: &mut self.failures,
+                    left_alone: &conflicts,
                     backoff: settings.reconcile_interval,
                 };
                 executed = execute(&checked, executor, stop).await;
                 if executed.done + executed.failed > 0 {
                     self.observer.forget_policies();
+                }
+                if !executed.cancelled {
+                    let again = if same_config {
+                        was_converged
+                    } else {
+                        BTreeSet::new()
+                    };
+                    self.count_corrections(&planned, &again, &conflicts, summary.at);
                 }
                 self.told.violations.clear();
             }
@@ -180,7 +199,46 @@ impl Reconciler {
                 .map(|g| format!("{}: {}", g.part, g.why)),
         );
         summary.outcome = outcome(&planned, observed, executed, refused, settings.mode);
-        self.publish(fleet, observed, &planned);
+        self.publish(fleet, observed, &planned, &conflicts);
+    }
+
+    /// Who keeps changing what back, told when it begins.
+    fn conflicts(&mut self, now: DateTime<Utc>) -> BTreeMap<TargetId, Conflict> {
+        let conflicts = self.corrections.conflicts(now);
+        for (target, conflict) in &conflicts {
+            if !self.told.conflicts.contains(target) {
+                self.events.emit(&Event::Conflict {
+                    scope: &self.scope,
+                    target,
+                    conflict: *conflict,
+                });
+            }
+        }
+        self.told.conflicts = conflicts.keys().cloned().collect();
+        conflicts
+    }
+
+    /// Counts what was mended although it had been as declared, or had just been written.
+    fn count_corrections(
+        &mut self,
+        planned: &Plan,
+        was_converged: &BTreeSet<TargetId>,
+        left_alone: &BTreeMap<TargetId, Conflict>,
+        now: DateTime<Utc>,
+    ) {
+        let done = |id: &TargetId| !self.failures.contains_key(id) && !left_alone.contains_key(id);
+        let entries = planned
+            .targets
+            .iter()
+            .filter(|entry| !entry.actions.is_empty());
+        let written: BTreeSet<TargetId> =
+            entries.map(|entry| entry.id.clone()).filter(done).collect();
+        for target in &written {
+            if was_converged.contains(target) || self.written.contains(target) {
+                self.corrections.mended(target, now);
+            }
+        }
+        self.written = written;
     }
 
     fn tell_gaps(&mut self, observed: &Observation) {
@@ -239,7 +297,13 @@ impl Reconciler {
         changed_from_outside
     }
 
-    fn publish(&self, fleet: &DesiredFleet, observed: &Observation, planned: &Plan) {
+    fn publish(
+        &self,
+        fleet: &DesiredFleet,
+        observed: &Observation,
+        planned: &Plan,
+        conflicts: &BTreeMap<TargetId, Conflict>,
+    ) {
         let targets = planned
             .targets
             .iter()
@@ -266,6 +330,7 @@ impl Reconciler {
                     endpoint: endpoint.map(|e| e.status.clone()),
                     alarms,
                     failure: self.failures.get(id).cloned(),
+                    conflict: conflicts.get(id).copied(),
                 };
                 (id.clone(), snapshot)
             })
@@ -277,13 +342,32 @@ impl Reconciler {
             .filter(undeclared)
             .cloned()
             .collect();
+        let unscaled = unscaled(fleet, observed);
         self.board
             .update_scope(&self.scope, |scope: &mut ScopeSnapshot| {
                 scope.observed_once |= observed.is_complete();
                 scope.targets = targets;
                 scope.unmanaged = unmanaged;
+                if let Some(unscaled) = unscaled {
+                    scope.unscaled = unscaled;
+                }
             });
     }
+}
+
+/// Endpoints that nobody scales; `None` when that can not be known.
+fn unscaled(fleet: &DesiredFleet, observed: &Observation) -> Option<Vec<EndpointName>> {
+    if observed.gap(&Part::Targets).is_some() || observed.gap(&Part::Endpoints).is_some() {
+        return None;
+    }
+    let scaled: BTreeSet<&EndpointName> = fleet
+        .targets
+        .keys()
+        .chain(observed.targets.keys())
+        .filter_map(TargetId::endpoint)
+        .collect();
+    let nobodys = |name: &&EndpointName| !scaled.contains(name);
+    Some(observed.endpoints.keys().filter(nobodys).cloned().collect())
 }
 
 fn outcome(

@@ -12,7 +12,7 @@ use crate::domain::{
     Activity, ActivityStatus, FleetSnapshot, PassOutcome, PassSummary, ScopeName, Verdict, Wait,
 };
 use crate::ports::{Event, EventSink, RequestLog};
-use crate::view::{action_line, activity_line, reason_text, wait_text};
+use crate::view::{action_line, activity_line, conflict_text, reason_text, wait_text};
 
 /// Logs and counts what happens, and answers scrapes.
 #[derive(Debug)]
@@ -213,6 +213,14 @@ impl EventSink for Telemetry {
                 for violation in *violations {
                     error!(%scope, "scope {scope}: the plan was refused: {violation}");
                 }
+            }
+            Event::Conflict {
+                scope,
+                target,
+                conflict,
+            } => {
+                self.problem(scope, "conflict");
+                error!(%scope, target.id = %target, "{target}: {}", conflict_text(conflict));
             }
             Event::PassEnded { scope, summary } => self.pass_ended(scope, summary),
             Event::Scaling { scope, activity } => self.scaling(scope, activity),

@@ -23,6 +23,8 @@ struct Gauges {
     metric_target: GaugeVec,
     utilization: GaugeVec,
     write_failures: GaugeVec,
+    conflict: GaugeVec,
+    unscaled: GaugeVec,
     targets: GaugeVec,
     last_success: GaugeVec,
     last_watch: GaugeVec,
@@ -85,6 +87,16 @@ impl Gauges {
                 "How often in a row writes to the target have failed.",
                 &TARGET,
             )?,
+            conflict: gauge(
+                "target_conflict",
+                "Whether the target is left alone because someone keeps changing it back (1).",
+                &TARGET,
+            )?,
+            unscaled: gauge(
+                "unscaled_endpoints",
+                "Endpoints of which no variant is declared or registered.",
+                &[TARGET[0]],
+            )?,
             targets: gauge(
                 "targets",
                 "Declared targets by the state that the last pass found them in.",
@@ -119,7 +131,7 @@ impl Gauges {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let all: [&GaugeVec; 15] = [
+        let all: [&GaugeVec; 17] = [
             &self.capacity_current,
             &self.capacity_desired,
             &self.capacity_min,
@@ -129,6 +141,8 @@ impl Gauges {
             &self.metric_target,
             &self.utilization,
             &self.write_failures,
+            &self.conflict,
+            &self.unscaled,
             &self.targets,
             &self.last_success,
             &self.last_watch,
@@ -153,6 +167,9 @@ impl Gauges {
         self.ready
             .with_label_values(&label)
             .set(flag(scope.observed_once));
+        self.unscaled
+            .with_label_values(&label)
+            .set(crate::num::from_usize(scope.unscaled.len()));
         let mut states: BTreeMap<&str, usize> = STATES.iter().map(|state| (*state, 0)).collect();
         for (id, target) in &scope.targets {
             *states.entry(target.verdict.label()).or_default() += 1;
@@ -191,6 +208,7 @@ impl Gauges {
         set(&self.capacity_min, units(Some(bounds.min())));
         set(&self.capacity_max, units(Some(bounds.max())));
         set(&self.at_max, current.map(|c| flag(c >= bounds.max())));
+        set(&self.conflict, Some(flag(target.conflict.is_some())));
         let failures = target.failure.as_ref().map_or(0, |failure| failure.times);
         set(&self.write_failures, Some(f64::from(failures)));
         for policy in &target.policies {

@@ -82,7 +82,7 @@ impl Counters {
         let events = counter(
             "problems_total",
             "Things that went wrong: a list that could not be read, a plan that was refused, a failed look of the \
-             watcher, a refused reload.",
+             watcher, a target that someone keeps changing back.",
             &[scope, "problem"],
         )?;
         let duration = HistogramOpts::new(
@@ -173,4 +173,4 @@ impl Counters {
 }
 
 /// Values of the label `problem`.
-pub(super) const PROBLEMS: [&str; 3] = ["unseen", "refused", "watch_failed"];
+pub(super) const PROBLEMS: [&str; 4] = ["unseen", "refused", "watch_failed", "conflict"];

@@ -10,10 +10,10 @@ mod words;
 
 pub use alarms::{AlarmView, alarms_of};
 pub use plan::{plan_json, plan_text};
-pub use status::{status_json, status_text};
+pub use status::{names_of, status_json, status_text};
 pub use words::{
-    action_line, activity_line, aim_text, effect_text, happened, not_scaled_text, note_text,
-    reason_text, wait_text,
+    action_line, activity_line, aim_text, conflict_text, effect_text, happened, not_scaled_text,
+    note_text, reason_text, wait_text,
 };
 
 /// Whether text may carry colour.

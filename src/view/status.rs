@@ -4,10 +4,13 @@ use serde_json::{Map, Value, json};
 
 use super::alarms::alarms_of;
 use super::words::{
-    activity_line, aim_text, happened, note_text, policy_metric, policy_type, short, wait_text,
+    activity_line, aim_text, conflict_text, happened, note_text, policy_metric, policy_type, short,
+    wait_text,
 };
 use super::{Lines, Paint, Tone};
-use crate::domain::{Activity, FleetSnapshot, ScopeSnapshot, TargetId, TargetSnapshot, Verdict};
+use crate::domain::{
+    Activity, EndpointName, FleetSnapshot, ScopeSnapshot, TargetId, TargetSnapshot, Verdict,
+};
 
 /// The fleet as a few lines per target.
 #[must_use]
@@ -33,6 +36,12 @@ pub fn status_text(fleet: &FleetSnapshot, paint: Paint) -> String {
         for (id, target) in &scope.targets {
             target_lines(id, target, scope, paint, &mut lines);
         }
+        if !scope.unscaled.is_empty() {
+            lines.push(format!(
+                "  endpoints that nobody scales: {}",
+                names_of(&scope.unscaled)
+            ));
+        }
         if !scope.unmanaged.is_empty() {
             let names: Vec<String> = scope.unmanaged.iter().map(ToString::to_string).collect();
             lines.push(format!(
@@ -42,6 +51,21 @@ pub fn status_text(fleet: &FleetSnapshot, paint: Paint) -> String {
         }
     }
     lines.finish()
+}
+
+/// As many names as can be read at a glance.
+#[must_use]
+pub fn names_of(endpoints: &[EndpointName]) -> String {
+    const MOST: usize = 20;
+    let shown: Vec<&str> = endpoints
+        .iter()
+        .take(MOST)
+        .map(EndpointName::as_str)
+        .collect();
+    match endpoints.len().saturating_sub(MOST) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 const TIME: &str = "%Y-%m-%d %H:%M:%S UTC";
@@ -102,6 +126,9 @@ fn target_lines(
     }
     for note in &target.notes {
         line("note", note_text(note));
+    }
+    if let Some(conflict) = &target.conflict {
+        line("conflict", paint.paint(Tone::Bad, &conflict_text(conflict)));
     }
     if let Some(failure) = &target.failure {
         let times = if failure.times == 1 {
@@ -198,6 +225,7 @@ fn scope_json(scope: &ScopeSnapshot) -> Value {
         "pass": pass,
         "targets": scope.targets.iter().map(|(id, t)| target_json(id, t, scope)).collect::<Vec<_>>(),
         "unmanaged": scope.unmanaged.iter().map(TargetId::resource_id).collect::<Vec<_>>(),
+        "unscaled_endpoints": scope.unscaled.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "problems": scope.watch.problems,
     })
 }
@@ -256,6 +284,7 @@ fn target_json(id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) ->
         "last_activity": scope.watch.activities.get(id).map(activity_json),
         "last_refusal": scope.watch.refusals.get(id).map(activity_json),
         "notes": target.notes.iter().map(note_text).collect::<Vec<_>>(),
+        "conflict": target.conflict.as_ref().map(conflict_text),
         "failing": target.failure.as_ref().map(|f| f.error.clone()),
     })
 }

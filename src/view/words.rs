@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::{
-    Action, ActionReason, Activity, ActivityStatus, Change, Difference, Effect, NotScaled, Note,
-    Policy, PolicyKind, Tampering, TargetId, VariantName, Wait,
+    Action, ActionReason, Activity, ActivityStatus, Change, Conflict, Difference, Effect,
+    NotScaled, Note, Policy, PolicyKind, Tampering, TargetId, VariantName, Wait,
 };
 
 /// Why a target is left alone.
@@ -66,6 +66,16 @@ pub fn note_text(note: &Note) -> String {
             )
         }
     }
+}
+
+/// Who keeps changing a target back, and what follows.
+#[must_use]
+pub fn conflict_text(conflict: &Conflict) -> String {
+    format!(
+        "someone keeps changing it back: it was mended {} times within the hour, and is left alone until {}",
+        conflict.corrections,
+        conflict.until.format("%H:%M UTC")
+    )
 }
 
 /// Why an action is needed, with what differs.

@@ -3,7 +3,10 @@
 use crate::domain::{
     Capacity, EndpointStatus, FleetSnapshot, ScopeSnapshot, TargetId, TargetSnapshot, Verdict,
 };
-use crate::view::{Tone, activity_line, aim_text, alarms_of, happened, note_text, wait_text};
+use crate::view::{
+    Tone, activity_line, aim_text, alarms_of, conflict_text, happened, names_of, note_text,
+    wait_text,
+};
 
 const HEAD: &str = "<!doctype html>
 <html lang=\"en\">
@@ -89,6 +92,13 @@ fn render_scope(html: &mut String, name: &str, scope: &ScopeSnapshot) {
         html.push_str(&row(id, target, scope));
     }
     html.push_str("</table>\n");
+    if !scope.unscaled.is_empty() {
+        let text = format!(
+            "Endpoints that nobody scales: {}",
+            names_of(&scope.unscaled)
+        );
+        html.push_str(&format_pre("dim", &text));
+    }
     if !scope.unmanaged.is_empty() {
         let names: Vec<String> = scope.unmanaged.iter().map(ToString::to_string).collect();
         let text = format!("Registered, and not in the config: {}", names.join(", "));
@@ -223,6 +233,12 @@ fn state(target: &TargetSnapshot) -> String {
         lines.push(span("dim", &format!("endpoint {status}")));
     }
     lines.extend(target.notes.iter().map(|note| escape(&note_text(note))));
+    lines.extend(
+        target
+            .conflict
+            .as_ref()
+            .map(|conflict| span("bad", &conflict_text(conflict))),
+    );
     if let Some(failure) = &target.failure {
         lines.push(span("bad", &failure.error));
     }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use evenkeel::domain::{PassOutcome, Verdict};
+use evenkeel::domain::{PassOutcome, PassReason, Verdict};
 use evenkeel::sim::engine::api::{MetricAlarm, PutMetricAlarm, RegisterScalableTarget};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::world::{INSTANCES, THREE, World, request, resource, scope};
 
@@ -348,4 +349,68 @@ async fn metric_math_is_put_read_back_watched_and_scales() {
         2,
         "twice the target"
     );
+}
+
+/// Someone else's automation sets the bounds back every minute. After five corrections evenkeel gives way for a while.
+#[tokio::test(start_paused = true)]
+async fn a_second_owner_is_noticed_and_not_fought_for_ever() {
+    let world = World::new(ONE, &config(TRACKING, ""));
+    let mut reconciler = world.reconciler();
+    let stop = CancellationToken::new();
+    for _ in 0..50 {
+        world.register("chat", 2, 5);
+        reconciler.pass(PassReason::Interval, &stop).await;
+        world.clock.sleep(Duration::from_mins(1)).await;
+    }
+    let done = world
+        .events
+        .count("done: endpoint/chat/variant/AllTraffic: register_target");
+    assert_eq!(
+        done,
+        6,
+        "once at first, and five corrections: {:?}",
+        world.events.lines()
+    );
+    assert_eq!(
+        world
+            .events
+            .count("conflict: endpoint/chat/variant/AllTraffic: 5 corrections"),
+        1
+    );
+    assert_eq!(
+        world.bounds("chat"),
+        Some((2, 5)),
+        "the other one has its way for now"
+    );
+    let target = world.snapshot().scopes[&scope()]
+        .targets
+        .values()
+        .next()
+        .unwrap()
+        .clone();
+    assert!(target.conflict.is_some());
+    // The other one gives up, and the hour goes by.
+    for _ in 0..20 {
+        world.clock.sleep(Duration::from_mins(1)).await;
+        reconciler.pass(PassReason::Interval, &stop).await;
+    }
+    assert_eq!(world.bounds("chat"), Some((1, 8)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn endpoints_that_nobody_scales_are_reported() {
+    let world = World::new(THREE, &config(TRACKING, ""));
+    world.register("rank", 1, 2);
+    world.pass().await;
+    let unscaled = |world: &World| -> Vec<String> {
+        let snapshot = world.snapshot();
+        let names = snapshot.scopes[&scope()].unscaled.iter();
+        names.map(ToString::to_string).collect()
+    };
+    assert_eq!(unscaled(&world), ["embed"]);
+    world
+        .faults
+        .fail("ListEndpoints", evenkeel::ports::ErrorKind::Throttled);
+    world.pass().await;
+    assert_eq!(unscaled(&world), ["embed"], "unread is not empty");
 }

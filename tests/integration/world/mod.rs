@@ -72,6 +72,11 @@ impl EventSink for Recorder {
                 target, verdict, ..
             } => format!("settled: {target}: {}", verdict.label()),
             Event::Refused { violations, .. } => format!("refused: {violations:?}"),
+            Event::Conflict {
+                target, conflict, ..
+            } => {
+                format!("conflict: {target}: {} corrections", conflict.corrections)
+            }
             Event::PassEnded { summary, .. } => format!("pass: {}", summary.outcome.label()),
             Event::Scaling { activity, .. } => {
                 format!(
