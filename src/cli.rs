@@ -117,6 +117,16 @@ pub enum Command {
     /// Show each target: capacity, bounds, alarms, last activity.
     #[command(after_help = "Example:\n  evenkeel status --config config/evenkeel.yaml")]
     Status,
+    /// Print the IAM policy that this config needs, and no more.
+    #[command(
+        after_help = "Example:\n  evenkeel iam-policy --scope prod --account 123456789012 > policy.json\n  \
+            aws iam put-role-policy --role-name evenkeel --policy-name evenkeel --policy-document file://policy.json"
+    )]
+    IamPolicy {
+        /// The account that the policy is for; else that of the scope's role, else any.
+        #[arg(long, value_name = "NUMBER", value_parser = account)]
+        account: Option<String>,
+    },
     /// Run the simulated AWS on its own, for any AWS client.
     #[command(
         after_help = "Example:\n  evenkeel sandbox --speed 60 --world config/demo/world.yaml\n  \
@@ -184,6 +194,14 @@ fn url(text: &str) -> Result<String, String> {
     match rest {
         Some(rest) if !rest.is_empty() && !rest.starts_with('/') => Ok(text.to_owned()),
         _ => Err("use a URL, for example http://127.0.0.1:4599".to_owned()),
+    }
+}
+
+fn account(text: &str) -> Result<String, String> {
+    if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
+        Ok(text.to_owned())
+    } else {
+        Err("use the account's twelve digits".to_owned())
     }
 }
 

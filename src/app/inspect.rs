@@ -19,7 +19,7 @@ use crate::domain::{
 };
 use crate::ports::{EventSink, NoEvents, NoRequestLog, RequestLog, ScopePorts};
 use crate::runtime::{Board, Observer, Reconciler, Watcher, nudger};
-use crate::view::{plan_json, plan_text, status_json, status_text};
+use crate::view::{self, IamPlace, plan_json, plan_text, status_json, status_text};
 
 /// `plan` found changes.
 const CHANGES: u8 = 2;
@@ -80,6 +80,39 @@ fn problems_json(problems: &Problems) -> serde_json::Value {
     };
     let all: Vec<_> = problems.0.iter().map(problem).collect();
     serde_json::json!({ "valid": false, "problems": all })
+}
+
+/// Prints what AWS has to allow.
+pub(super) fn iam_policy(
+    common: &Common,
+    account: Option<&str>,
+    console: Console,
+) -> Result<u8, Failure> {
+    let config = load_config(common)?;
+    let mut scopes = config.scopes.values();
+    let (Some((scope, fleet)), None) = (scopes.next(), scopes.next()) else {
+        let names: Vec<&str> = config.scopes.keys().map(ScopeName::as_str).collect();
+        return Err(Failure::Usage(format!(
+            "each scope has a policy of its own; choose one with --scope: {}",
+            names.join(", ")
+        )));
+    };
+    // arn:aws:iam::123456789012:role/evenkeel
+    let of_role = scope
+        .assume_role
+        .as_ref()
+        .and_then(|arn| arn.split(':').nth(4));
+    let account = account.or(of_role);
+    if account.is_none() {
+        console.note("evenkeel: the policy is for any account; name yours with --account");
+    }
+    let place = IamPlace {
+        account: account.unwrap_or("*"),
+        region: scope.region.as_deref().unwrap_or("*"),
+    };
+    let policy = view::iam_policy(fleet, config.daemon.mode, place);
+    console.out(&format!("{policy:#}\n"));
+    Ok(0)
 }
 
 /// One scope, looked at and planned for.

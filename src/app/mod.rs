@@ -54,6 +54,7 @@ async fn dispatch(cli: &Cli, console: Console) -> Result<u8, Failure> {
     }
     match &cli.command {
         Command::Validate { resolved } => inspect::validate(common, *resolved, console),
+        Command::IamPolicy { account } => inspect::iam_policy(common, account.as_deref(), console),
         Command::Plan => inspect::plan(common, console).await,
         Command::Status => inspect::status(common, console).await,
         Command::Apply { yes, allow_shrink } => {

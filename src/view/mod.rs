@@ -4,11 +4,13 @@
 //! so that one thing is said in one way.
 
 mod alarms;
+mod iam;
 mod plan;
 mod status;
 mod words;
 
 pub use alarms::{AlarmView, alarms_of};
+pub use iam::{IamPlace, iam_policy};
 pub use plan::{plan_json, plan_text};
 pub use status::{names_of, status_json, status_text};
 pub use words::{

@@ -365,3 +365,24 @@ async fn one_pass_and_out() {
         second.err
     );
 }
+
+#[test]
+fn the_iam_policy_names_what_the_config_needs_and_observing_needs_reads_only() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/config/evenkeel.yaml");
+    let policy = said(&[
+        "iam-policy",
+        "--config",
+        example,
+        "--account",
+        "123456789012",
+    ]);
+    assert_eq!((policy.code, policy.err.as_str()), (0, ""));
+    insta::assert_snapshot!("iam_policy", policy.out);
+    let mut observing = evenkeel(&["iam-policy", "--config", example]);
+    let observing = said_by(observing.env("EVENKEEL__DAEMON__MODE", "observe"));
+    let json: serde_json::Value = serde_json::from_str(&observing.out).unwrap();
+    assert_eq!(json["Statement"].as_array().unwrap().len(), 1);
+    assert!(observing.err.contains("--account"), "{}", observing.err);
+    let wrong = said(&["iam-policy", "--config", example, "--account", "12"]);
+    assert_eq!(wrong.code, 64);
+}

@@ -1,0 +1,118 @@
+//! The least that AWS has to allow for a config to work.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::domain::{DesiredFleet, EndpointName, Mode, Prune};
+
+/// More endpoints than this are not named one by one: a managed policy has at most 6,144 characters.
+const MOST_NAMES: usize = 25;
+
+/// Where the policy is to hold.
+#[derive(Debug, Clone, Copy)]
+pub struct IamPlace<'a> {
+    /// The account's number, or `*`.
+    pub account: &'a str,
+    /// The region, or `*`.
+    pub region: &'a str,
+}
+
+impl IamPlace<'_> {
+    fn arn(&self, service: &str, resource: &str) -> String {
+        let partition = match self.region {
+            region if region.starts_with("cn-") => "aws-cn",
+            region if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        };
+        let Self { account, region } = self;
+        format!("arn:{partition}:{service}:{region}:{account}:{resource}")
+    }
+}
+
+/// The IAM policy for one scope, as a policy document (aws-autoscaling.md 7.2). Observing needs reads only.
+#[must_use]
+pub fn iam_policy(fleet: &DesiredFleet, mode: Mode, place: IamPlace<'_>) -> Value {
+    let mut statements = vec![json!({
+        "Sid": "Read",
+        "Effect": "Allow",
+        "Action": [
+            "application-autoscaling:DescribeScalableTargets",
+            "application-autoscaling:DescribeScalingActivities",
+            "application-autoscaling:DescribeScalingPolicies",
+            "cloudwatch:DescribeAlarms",
+            "cloudwatch:GetMetricData",
+            "sagemaker:DescribeEndpoint",
+            "sagemaker:ListEndpoints",
+        ],
+        // None of these can be limited to a resource, or all resources are what they are asked for.
+        "Resource": "*",
+    })];
+    if mode == Mode::Enforce {
+        statements.extend(writes(fleet, place));
+    }
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+fn writes(fleet: &DesiredFleet, place: IamPlace<'_>) -> [Value; 4] {
+    let mut scaling = vec![
+        "application-autoscaling:PutScalingPolicy",
+        "application-autoscaling:RegisterScalableTarget",
+    ];
+    if fleet.manage.prune != Prune::Never {
+        scaling.push("application-autoscaling:DeleteScalingPolicy");
+    }
+    let alarms = [
+        "alarm:TargetTracking*".to_owned(),
+        format!("alarm:{}/*", fleet.manage.owner),
+    ];
+    let service = "sagemaker.application-autoscaling.amazonaws.com";
+    let role = format!(
+        "aws-service-role/{service}/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+    );
+    [
+        json!({
+            "Sid": "Scale",
+            "Effect": "Allow",
+            "Action": scaling,
+            "Resource": place.arn("application-autoscaling", "scalable-target/*"),
+            "Condition": { "StringEquals": { "application-autoscaling:service-namespace": "sagemaker" } },
+        }),
+        json!({
+            "Sid": "CheckedOfTheCaller",
+            "Effect": "Allow",
+            "Action": "sagemaker:UpdateEndpointWeightsAndCapacities",
+            "Resource": endpoints(fleet, place),
+        }),
+        json!({
+            "Sid": "Alarms",
+            "Effect": "Allow",
+            "Action": ["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"],
+            "Resource": alarms.map(|alarm| place.arn("cloudwatch", &alarm)),
+        }),
+        json!({
+            "Sid": "ServiceLinkedRoleOnce",
+            "Effect": "Allow",
+            "Action": "iam:CreateServiceLinkedRole",
+            "Resource": IamPlace { region: "", ..place }.arn("iam", &format!("role/{role}")),
+            "Condition": { "StringLike": { "iam:AWSServiceName": service } },
+        }),
+    ]
+}
+
+/// The declared endpoints, by name while that stays short. SageMaker writes names in ARNs in small letters.
+fn endpoints(fleet: &DesiredFleet, place: IamPlace<'_>) -> Vec<String> {
+    let names: BTreeSet<&EndpointName> = fleet
+        .targets
+        .keys()
+        .filter_map(|id| id.endpoint())
+        .collect();
+    if names.len() > MOST_NAMES {
+        return vec![place.arn("sagemaker", "endpoint/*")];
+    }
+    let arn = |name: &&EndpointName| {
+        let name = name.as_str().to_lowercase();
+        place.arn("sagemaker", &format!("endpoint/{name}"))
+    };
+    names.iter().map(arn).collect()
+}
