@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::domain::{Bounds, Capacity};
+
 /// Keeps Amazon SageMaker endpoints at the right size.
 ///
 /// You declare how each endpoint should scale; evenkeel makes AWS Application Auto Scaling agree, keeps it so, and
@@ -117,6 +119,32 @@ pub enum Command {
     /// Show each target: capacity, bounds, alarms, last activity.
     #[command(after_help = "Example:\n  evenkeel status --config config/evenkeel.yaml")]
     Status,
+    /// Write config for what AWS Application Auto Scaling already holds.
+    #[command(
+        after_help = "The config is what stands: the next `plan` finds nothing. What no config can say is a comment.\n\n\
+            Example:\n  evenkeel import --region us-west-2 > evenkeel.yaml && evenkeel plan --config evenkeel.yaml"
+    )]
+    Import {
+        /// The region; else that of the environment.
+        #[arg(long, value_name = "REGION")]
+        region: Option<String>,
+        /// A role to assume.
+        #[arg(long, value_name = "ARN")]
+        assume_role: Option<String>,
+    },
+    /// Write config for what other tools keep: ACK manifests, and calls or answers of the AWS CLI as JSON.
+    #[command(
+        after_help = "Example:\n  aws application-autoscaling describe-scaling-policies --service-namespace sagemaker \
+            > policies.json\n  evenkeel convert policies.json --bounds 1..4 > evenkeel.yaml"
+    )]
+    Convert {
+        /// Files; those that belong together, together.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Bounds of targets whose registration is not in the files.
+        #[arg(long, value_name = "MIN..MAX", value_parser = bounds)]
+        bounds: Option<Bounds>,
+    },
     /// Print the IAM policy that this config needs, and no more.
     #[command(
         after_help = "Example:\n  evenkeel iam-policy --scope prod --account 123456789012 > policy.json\n  \
@@ -195,6 +223,17 @@ fn url(text: &str) -> Result<String, String> {
         Some(rest) if !rest.is_empty() && !rest.starts_with('/') => Ok(text.to_owned()),
         _ => Err("use a URL, for example http://127.0.0.1:4599".to_owned()),
     }
+}
+
+fn bounds(text: &str) -> Result<Bounds, String> {
+    let ends = text
+        .split_once("..")
+        .map(|(min, max)| (min.parse(), max.parse()));
+    let Some((Ok(min), Ok(max))) = ends else {
+        return Err("use two whole numbers, for example 1..4".to_owned());
+    };
+    let capacity = |n| Capacity::new(n).ok_or_else(|| format!("{n} is too large"));
+    Bounds::new(capacity(min)?, capacity(max)?).map_err(|error| error.to_string())
 }
 
 fn account(text: &str) -> Result<String, String> {

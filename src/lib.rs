@@ -1,5 +1,6 @@
 //! evenkeel keeps Amazon SageMaker endpoints at the right size.
 
+pub mod adopt;
 pub mod app;
 pub mod aws;
 pub mod cli;

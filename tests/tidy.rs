@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 /// Which rooms a room may name. Arrows point inward; siblings meet only in `app`.
 ///
 /// `http`, `view` and `num` are inner rooms: they know nothing of AWS, the runtime or the pages.
-const ROOMS: [(&str, &[&str]); 15] = [
+const ROOMS: [(&str, &[&str]); 16] = [
+    ("adopt", &["config", "domain"]),
     ("num", &[]),
     ("domain", &["num"]),
     ("view", &["domain"]),
@@ -20,10 +21,11 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("runtime", &["domain", "ports"]),
     ("telemetry", &["domain", "ports", "view", "num"]),
     ("web", &["domain", "ports", "http", "view"]),
-    ("cli", &[]),
+    ("cli", &["domain"]),
     (
         "app",
         &[
+            "adopt",
             "aws",
             "cli",
             "config",

@@ -65,6 +65,17 @@ pub(super) fn endpoint_url(common: &Common, scope: &Scope) -> Option<String> {
     })
 }
 
+/// The server that commands without a config talk to.
+pub(super) fn sole_scope(common: &Common) -> Option<String> {
+    let scope = Scope {
+        name: ScopeName::any(),
+        region: None,
+        assume_role: None,
+        endpoint_url: None,
+    };
+    endpoint_url(common, &scope)
+}
+
 /// Makes the ports of every scope. Nothing is sent yet.
 pub(super) async fn connect_scopes(
     config: &Config,

@@ -1,5 +1,6 @@
 //! Wiring: the only room that knows all the others.
 
+mod adopt;
 mod apply;
 mod clock;
 mod connect;
@@ -48,12 +49,17 @@ async fn dispatch(cli: &Cli, console: Console) -> Result<u8, Failure> {
     let common = &cli.common;
     if matches!(
         cli.command,
-        Command::Plan | Command::Status | Command::Apply { .. }
+        Command::Plan | Command::Status | Command::Apply { .. } | Command::Import { .. }
     ) {
         daemon::start_logs(common, console)?;
     }
     match &cli.command {
         Command::Validate { resolved } => inspect::validate(common, *resolved, console),
+        Command::Import {
+            region,
+            assume_role,
+        } => adopt::import(common, region.as_deref(), assume_role.as_deref(), console).await,
+        Command::Convert { files, bounds } => adopt::convert(files, *bounds, console).await,
         Command::IamPolicy { account } => inspect::iam_policy(common, account.as_deref(), console),
         Command::Plan => inspect::plan(common, console).await,
         Command::Status => inspect::status(common, console).await,

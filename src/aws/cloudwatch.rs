@@ -31,6 +31,8 @@ impl CloudWatch {
 
 /// AWS's largest page; the default is 50.
 const PAGE: i32 = 100;
+/// CloudWatch's limit, and with it one page.
+const NAMES_PER_CALL: usize = 100;
 
 fn alarm(alarm: &MetricAlarm) -> Option<ObservedAlarm> {
     Some(ObservedAlarm {
@@ -146,6 +148,28 @@ impl AlarmApi for CloudWatch {
             Ok((items.collect(), page.next_token))
         })
         .await
+    }
+
+    async fn alarms_named(&self, names: &[String]) -> Listing<ObservedAlarm> {
+        const OPERATION: &str = "DescribeAlarms";
+        let mut items = Vec::new();
+        for some in names.chunks(NAMES_PER_CALL) {
+            let answer = self
+                .client
+                .describe_alarms()
+                .set_alarm_names(Some(some.to_vec()))
+                .max_records(PAGE)
+                .send()
+                .await;
+            match answer {
+                Ok(page) => items.extend(page.metric_alarms().iter().filter_map(alarm)),
+                Err(error) => {
+                    let gap = Some(classify(OPERATION, &error));
+                    return Listing { items, gap };
+                }
+            }
+        }
+        Listing::complete(items)
     }
 
     async fn put_alarm(&self, name: &str, rule: &AlarmRule, policy: &str) -> Result<(), ApiError> {

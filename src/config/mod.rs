@@ -25,7 +25,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use problem::{Problem, Problems};
-pub use resolved::resolved;
+pub use resolved::{resolved, target_shape};
 pub use source::{Sources, VARIABLE_PREFIX, syntax_problem};
 
 use crate::domain::{DesiredFleet, Manage, Mode, Safety, ScopeName};

@@ -174,6 +174,17 @@ impl<'a> Node<'a> {
         list.iter().map(&mut entry).collect()
     }
 
+    /// An entry of a section whose keys are checked elsewhere.
+    pub(super) fn entry(&self, key: &str) -> Option<Node<'a>> {
+        match self.value {
+            Value::Dict(_, dict) => {
+                let value = dict.get(key)?;
+                Some(self.child(value, join(&self.path, key)))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether a section with this key stands here.
     pub(super) fn has_key(&self, key: &str) -> bool {
         matches!(self.value, Value::Dict(_, dict) if dict.contains_key(key))

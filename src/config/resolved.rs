@@ -25,7 +25,7 @@ pub fn resolved(config: &Config) -> Value {
             fleet
                 .targets
                 .values()
-                .map(|target| target_shape(scope.name.as_str(), target))
+                .map(|target| in_scope(scope.name.as_str(), target))
         })
         .collect();
     json!({
@@ -62,9 +62,10 @@ fn scope_shape(scope: &Scope) -> Value {
     Value::Object(shape)
 }
 
-fn target_shape(scope: &str, target: &DesiredTarget) -> Value {
+/// A target as the config would declare it, without its scope.
+#[must_use]
+pub fn target_shape(target: &DesiredTarget) -> Value {
     let mut shape = json!({
-        "scope": scope,
         "endpoint": target.id.endpoint().map(ToString::to_string),
         "variant": target.id.variant().map(ToString::to_string),
         "bounds": { "min": target.bounds.min().get(), "max": target.bounds.max().get() },
@@ -79,6 +80,14 @@ fn target_shape(scope: &str, target: &DesiredTarget) -> Value {
         map.insert("suspended".to_owned(), suspended);
     }
     shape
+}
+
+fn in_scope(scope: &str, target: &DesiredTarget) -> Value {
+    let mut shape = Map::from_iter([("scope".to_owned(), json!(scope))]);
+    if let Value::Object(fields) = target_shape(target) {
+        shape.extend(fields);
+    }
+    Value::Object(shape)
 }
 
 fn policy_shape(policy: &Policy) -> Value {
@@ -100,7 +109,11 @@ fn policy_shape(policy: &Policy) -> Value {
 
 /// Shorthands come out in full: this is what they mean.
 fn step_shape(policy: &StepPolicy) -> Value {
-    let StepPolicy { scaling, alarm } = policy;
+    let StepPolicy {
+        scaling,
+        alarm,
+        alarm_name,
+    } = policy;
     let step = |step: &Step| {
         let mut shape = Map::new();
         for (key, end) in [("from", step.lower), ("to", step.upper)] {
@@ -126,6 +139,10 @@ fn step_shape(policy: &StepPolicy) -> Value {
             "missing_data": alarm.missing.name(),
         },
     });
+    let alarm_shape = shape.get_mut("alarm").and_then(Value::as_object_mut);
+    if let (Some(name), Some(map)) = (alarm_name, alarm_shape) {
+        map.insert("name".to_owned(), json!(name));
+    }
     if let (Some(least), Some(map)) = (scaling.min_magnitude, shape.as_object_mut()) {
         map.insert("min_change".to_owned(), json!(least));
     }

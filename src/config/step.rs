@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::node::{Fields, Node};
 use super::policy::{read_cooldown, read_metric};
 use crate::domain::{
-    Adjustment, Aggregation, AlarmRule, Comparison, Cooldown, CustomMetric, MetricData,
-    MissingData, Number, Statistic, Step, StepPolicy, StepScaling, TargetId, known_dimensions,
+    Adjustment, Aggregation, AlarmRule, Comparison, Cooldown, CustomMetric, LONGEST_ALARM_NAME,
+    MetricData, MissingData, Number, Statistic, Step, StepPolicy, StepScaling, TargetId,
+    known_dimensions,
 };
 
 const KEYS: [&str; 6] = [
@@ -18,7 +19,8 @@ const KEYS: [&str; 6] = [
     "alarm",
 ];
 const STEP_KEYS: [&str; 3] = ["from", "to", "adjust"];
-const ALARM_KEYS: [&str; 7] = [
+const ALARM_KEYS: [&str; 8] = [
+    "name",
     "metric",
     "threshold",
     "comparison",
@@ -59,7 +61,7 @@ pub(super) fn read_step_policy(node: &Node<'_>, target: &TargetId) -> Option<Ste
     let cooldown = read_cooldown(&fields, "cooldown");
     let alarm = fields
         .require("alarm", "{ metric: …, threshold: 10 }")
-        .and_then(|node| read_alarm(&node, target));
+        .and_then(|node| Some((read_alarm(&node, target)?, read_alarm_name(&node)?)));
     Some(StepPolicy {
         scaling: StepScaling {
             adjustment: adjustment?,
@@ -68,7 +70,8 @@ pub(super) fn read_step_policy(node: &Node<'_>, target: &TargetId) -> Option<Ste
             cooldown: cooldown?,
             aggregation: aggregation?,
         },
-        alarm: alarm?,
+        alarm_name: alarm.as_ref()?.1.clone(),
+        alarm: alarm?.0,
     })
 }
 
@@ -193,6 +196,27 @@ fn check_intervals(node: &Node<'_>, steps: &[Step]) -> bool {
 fn shown(step: &Step) -> String {
     let end = |x: Option<Number>| x.map_or("…".to_owned(), |x| x.to_string());
     format!("{} to {}", end(step.lower), end(step.upper))
+}
+
+/// `Some(None)` when the alarm is ours to name.
+#[expect(
+    clippy::option_option,
+    reason = "unreadable, absent and present are three outcomes"
+)]
+fn read_alarm_name(node: &Node<'_>) -> Option<Option<String>> {
+    let Some(node) = node.entry("name") else {
+        return Some(None);
+    };
+    let name = node.text()?;
+    let length = name.chars().count();
+    if (1..=LONGEST_ALARM_NAME).contains(&length) && !name.starts_with("TargetTracking-") {
+        return Some(Some(name));
+    }
+    node.report(
+        format!("`{name}` can not be the name of an alarm of ours"),
+        "use 1 to 255 characters, and not one of AWS's own alarms, `TargetTracking-…`",
+    );
+    None
 }
 
 fn read_alarm(node: &Node<'_>, target: &TargetId) -> Option<AlarmRule> {
@@ -343,6 +367,7 @@ pub(super) fn read_wake(node: &Node<'_>, target: &TargetId) -> Option<StepPolicy
             comparison: Comparison::GreaterOrEqual,
             missing: MissingData::Missing,
         },
+        alarm_name: None,
     })
 }
 
@@ -384,5 +409,6 @@ pub(super) fn read_fast(node: &Node<'_>, target: &TargetId) -> Option<StepPolicy
             comparison: Comparison::Greater,
             missing: MissingData::Missing,
         },
+        alarm_name: None,
     })
 }

@@ -50,6 +50,17 @@ pub struct BoundsError {
     pub max: Capacity,
 }
 
+impl BoundsError {
+    /// The bounds the right way round.
+    #[must_use]
+    pub fn swapped(self) -> Bounds {
+        Bounds {
+            min: self.max,
+            max: self.min,
+        }
+    }
+}
+
 impl Bounds {
     /// Accepts `min <= max`.
     ///

@@ -235,10 +235,16 @@ fn check_target(entry: &TargetPlan, facts: Facts<'_>, plan: &Plan, out: &mut Vec
 fn is_declared_alarm(facts: Facts<'_>, name: &str, policy: &PolicyName, rule: &AlarmRule) -> bool {
     let target = facts.target;
     let ours = alarm_name(&facts.manage.owner, &target.id, policy) == name;
-    let declared = target.policies.iter().any(|p| {
-        p.name == *policy && matches!(&p.kind, PolicyKind::Step(step) if step.alarm == *rule)
-    });
-    ours && declared
+    target.policies.iter().any(|p| match &p.kind {
+        PolicyKind::Step(step) => {
+            let called_so = step
+                .alarm_name
+                .as_ref()
+                .map_or(ours, |adopted| adopted == name);
+            p.name == *policy && step.alarm == *rule && called_so
+        }
+        PolicyKind::TargetTracking(_) => false,
+    })
 }
 
 /// Whether the policy is put before in the same plan, or stands under this ARN.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::bounds::Bounds;
 use super::name::{OwnerName, PolicyName, ScopeName};
-use super::policy::Policy;
+use super::policy::{Policy, PolicyKind};
 use super::target::TargetId;
 
 /// One target as declared.
@@ -112,6 +112,17 @@ impl Default for Manage {
 }
 
 impl DesiredFleet {
+    /// Names of adopted alarms: they do not begin as ours do, and have to be asked for one by one.
+    #[must_use]
+    pub fn adopted_alarms(&self) -> Vec<String> {
+        let policies = self.targets.values().flat_map(|target| &target.policies);
+        let name = |policy: &Policy| match &policy.kind {
+            PolicyKind::Step(step) => step.alarm_name.clone(),
+            PolicyKind::TargetTracking(_) => None,
+        };
+        policies.filter_map(name).collect()
+    }
+
     /// A scope in which nothing is declared.
     #[must_use]
     pub fn empty(scope: ScopeName) -> Self {

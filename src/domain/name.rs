@@ -103,6 +103,14 @@ name!(
     ProfileName, "profile name", is_plain_name, PLAIN_RULE
 );
 
+impl ScopeName {
+    /// A scope that needs no name, as there is no other.
+    #[must_use]
+    pub fn any() -> Self {
+        Self("default".to_owned())
+    }
+}
+
 /// What the owner is called unless the config says otherwise.
 impl Default for OwnerName {
     fn default() -> Self {

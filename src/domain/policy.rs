@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::alarm::{AlarmRule, UnknownWord};
+use super::alarm::{AlarmRule, UnknownWord, alarm_name};
 use super::metric::{Metric, MetricData};
-use super::name::PolicyName;
+use super::name::{OwnerName, PolicyName};
 use super::target::TargetId;
 use super::value::{Cooldown, Number, TargetValue};
 
@@ -145,6 +145,18 @@ pub struct StepPolicy {
     pub scaling: StepScaling,
     /// When its alarm goes off.
     pub alarm: AlarmRule,
+    /// What its alarm is called when someone else named it: an alarm that was adopted. It is kept as declared, and not
+    /// deleted with the policy.
+    pub alarm_name: Option<String>,
+}
+
+impl StepPolicy {
+    /// What the alarm of this policy, called `policy` on `target`, is called.
+    #[must_use]
+    pub fn alarm_name(&self, owner: &OwnerName, target: &TargetId, policy: &PolicyName) -> String {
+        let own = || alarm_name(owner, target, policy);
+        self.alarm_name.clone().unwrap_or_else(own)
+    }
 }
 
 /// What a policy does.

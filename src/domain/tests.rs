@@ -97,7 +97,11 @@ fn rule() -> impl Strategy<Value = AlarmRule> {
 }
 
 fn step_policy() -> impl Strategy<Value = StepPolicy> {
-    (stepping(), rule()).prop_map(|(scaling, alarm)| StepPolicy { scaling, alarm })
+    (stepping(), rule()).prop_map(|(scaling, alarm)| StepPolicy {
+        scaling,
+        alarm,
+        alarm_name: None,
+    })
 }
 
 /// Declared policies: unique names, unique metrics, as the config guarantees. Their names meet those that AWS holds,

@@ -24,6 +24,9 @@ pub trait AlarmApi: Debug + Send + Sync {
     /// All alarms whose name begins with `prefix`.
     async fn alarms(&self, prefix: &str) -> Listing<ObservedAlarm>;
 
+    /// The alarms of these names that exist.
+    async fn alarms_named(&self, names: &[String]) -> Listing<ObservedAlarm>;
+
     /// Puts an alarm in full, with its actions enabled and one action: the policy of this ARN.
     async fn put_alarm(&self, name: &str, rule: &AlarmRule, policy: &str) -> Result<(), ApiError>;
 

@@ -76,12 +76,15 @@ impl Observer {
     /// Reads endpoints, targets, policies and alarms. What can not be read becomes a gap, and the rest goes on.
     pub async fn observe(&mut self, fleet: &DesiredFleet, now: DateTime<Utc>) -> Observation {
         let owned = alarm_prefix(&fleet.manage.owner);
-        let (endpoints, targets, trackers, ours) = tokio::join!(
+        let adopted = fleet.adopted_alarms();
+        let (endpoints, targets, trackers, ours, adopted) = tokio::join!(
             self.ports.endpoints.endpoints(),
             self.ports.scaling.targets(),
             self.ports.alarms.alarms(TRACKING_ALARMS),
             self.ports.alarms.alarms(&owned),
+            self.ports.alarms.alarms_named(&adopted),
         );
+        let ours = both(ours, adopted);
         let world = fingerprint(&targets, [&trackers, &ours]);
         let policies = match self.policies.reuse(world, now) {
             Some(known) => Listing::complete(known),
@@ -205,6 +208,13 @@ impl Observer {
         }
         Ok(variants)
     }
+}
+
+/// Two listings as one.
+pub(super) fn both<T>(mut one: Listing<T>, other: Listing<T>) -> Listing<T> {
+    one.items.extend(other.items);
+    one.gap = one.gap.or(other.gap);
+    one
 }
 
 /// A number below `among` that depends on the name alone.

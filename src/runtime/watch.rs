@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::Settings;
 use super::board::Board;
 use super::drive::{Again, Task};
-use super::observe::TRACKING_ALARMS;
+use super::observe::{TRACKING_ALARMS, both};
 use crate::domain::{
     Activity, ActivityStatus, Datapoint, DesiredFleet, MathMetric, MetricData, ObservedAlarm,
     PassReason, PolicyName, ScopeName, TargetId, WatchSnapshot, alarm_prefix,
@@ -85,13 +85,15 @@ impl Watcher {
         let named = named_alarms(&self.board, &self.scope);
         let since = self.since.unwrap_or_else(|| back(now, FIRST_LOOK_BACK));
         let owned = alarm_prefix(&fleet.manage.owner);
-        let (alarms, ours, activities, values) = tokio::join!(
+        let adopted = fleet.adopted_alarms();
+        let (alarms, ours, adopted, activities, values) = tokio::join!(
             self.ports.alarms.alarms(TRACKING_ALARMS),
             self.ports.alarms.alarms(&owned),
+            self.ports.alarms.alarms_named(&adopted),
             self.ports.scaling.activities(since, MOST_ACTIVITIES),
             read_values(&self.ports, &queries, now),
         );
-        let alarms = both(alarms, ours);
+        let alarms = both(both(alarms, ours), adopted);
         let problems: Vec<String> = [
             ("alarms", alarms.gap.as_ref()),
             ("activities", activities.gap.as_ref()),
@@ -177,12 +179,6 @@ impl Watcher {
         }
         fresh
     }
-}
-
-fn both<T>(mut one: Listing<T>, other: Listing<T>) -> Listing<T> {
-    one.items.extend(other.items);
-    one.gap = one.gap.or(other.gap);
-    one
 }
 
 fn back(now: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {

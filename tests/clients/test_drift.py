@@ -155,6 +155,49 @@ class RoundTrip(unittest.TestCase):
         fast = held["evenkeel-fast_scale_out"]["StepScalingPolicyConfiguration"]
         self.assertEqual(fast["AdjustmentType"], "PercentChangeInCapacity")
 
+    def test_what_boto3_made_is_imported_and_a_plan_finds_nothing(self):
+        """A fleet made by hand, also with a step policy on an alarm that is called anything."""
+        register = {**IDS, "MinCapacity": 2, "MaxCapacity": 7}
+        self.scaling.register_scalable_target(**register, SuspendedState={"DynamicScalingOutSuspended": True})
+        metric = {"Namespace": "App", "MetricName": "Queue"}
+        math = [
+            {"Id": "q", "ReturnData": False, "MetricStat": {"Metric": metric, "Stat": "Sum"}},
+            {"Id": "each", "Expression": "q / 2", "Label": "per instance", "ReturnData": True},
+        ]
+        for name, specification in (
+            ("by math", {"CustomizedMetricSpecification": {"Metrics": math}}),
+            ("by requests", {"PredefinedMetricSpecification": {
+                "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}}),
+        ):  # fmt: skip
+            self.scaling.put_scaling_policy(
+                **IDS, PolicyName=name, PolicyType="TargetTrackingScaling",
+                TargetTrackingScalingPolicyConfiguration={"TargetValue": 5.0, **specification},
+            )  # fmt: skip
+        steps = {
+            "AdjustmentType": "ExactCapacity",
+            "StepAdjustments": [{"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 6}],
+        }
+        arn = self.scaling.put_scaling_policy(
+            **IDS, PolicyName="steps", PolicyType="StepScaling", StepScalingPolicyConfiguration=steps
+        )["PolicyARN"]
+        self.cloudwatch.put_metric_alarm(
+            AlarmName="team: queue is long", **metric, Statistic="Maximum", Period=60, Threshold=10.0,
+            ComparisonOperator="GreaterThanThreshold", EvaluationPeriods=3, AlarmActions=[arn],
+        )  # fmt: skip
+        command = [BINARY, "import", "--endpoint-url", self.sandbox.url]
+        imported = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+        self.assertEqual(imported.returncode, 0, imported.stderr)
+        pathlib.Path(self.config).write_text(imported.stdout)
+        plan = self.evenkeel("plan")
+        self.assertEqual(plan.returncode, 0, imported.stdout + plan.stdout + plan.stderr)
+        self.assertIn("No changes: 1 of 1 targets as declared", plan.stdout)
+        self.assertNotIn("note:", plan.stdout, "everything is declared")
+        # The adopted alarm is kept as it was found.
+        self.cloudwatch.disable_alarm_actions(AlarmNames=["team: queue is long"])
+        self.assertEqual(self.evenkeel("plan").returncode, 2)
+        self.apply()
+        self.assertEqual(self.evenkeel("plan").returncode, 0)
+
     def test_each_change_by_hand_is_one_difference_in_the_right_words(self):
         self.apply()
         tracking, register = "evenkeel-invocations_per_instance", self.scaling.register_scalable_target

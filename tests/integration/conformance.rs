@@ -247,6 +247,7 @@ fn steps(unit: Option<&str>) -> StepPolicy {
             comparison: Comparison::LessOrEqual,
             missing: MissingData::NotBreaching,
         },
+        alarm_name: None,
     }
 }
 
@@ -289,6 +290,11 @@ async fn step_policies_alarms_and_suspensions_come_back_as_they_were_put() {
         assert_eq!(held.kind, ObservedPolicyKind::Step(step.scaling.clone()));
         assert_eq!((&held.arn, &held.alarms), (arn, &vec![name.clone()]));
         let alarm = alarms.iter().find(|a| a.name == *name).unwrap();
+        let names = [name.clone(), "none".to_owned()];
+        for ports in [&arms.sdk, &arms.door] {
+            let named = ports.alarms.alarms_named(&names).await;
+            assert_eq!(named, Listing::complete(vec![alarm.clone()]));
+        }
         assert_eq!(alarm.rule.as_ref(), Some(&step.alarm));
         assert_eq!(alarm.actions, std::slice::from_ref(arn));
         assert_eq!(held.name, policy.name);

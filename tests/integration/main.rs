@@ -11,6 +11,7 @@
     reason = "test code: a panic is how a test fails, and helpers are read where they are used"
 )]
 
+mod adopt;
 mod aws_errors;
 mod budget;
 mod cli;

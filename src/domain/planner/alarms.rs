@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::alarm::{AlarmRule, ObservedAlarm, alarm_name, target_alarm_prefix};
+use super::super::alarm::{AlarmRule, ObservedAlarm, target_alarm_prefix};
 use super::super::desired::{DesiredTarget, Manage, Prune};
 use super::super::name::PolicyName;
 use super::super::observed::{Observation, ObservedPolicy, ObservedPolicyKind, Part};
@@ -59,7 +59,7 @@ pub(super) fn plan_alarms(
             continue;
         }
         let arn = standing.map(|s| s.arn.clone());
-        let name = alarm_name(&manage.owner, &target.id, &policy.name);
+        let name = wanted.alarm_name(&manage.owner, &target.id, &policy.name);
         let alarm = observed.alarms.get(&name);
         let reason = match alarm {
             None => match observed.gap(&Part::Alarms) {

@@ -372,6 +372,27 @@ impl AlarmApi for Door {
         }
     }
 
+    async fn alarms_named(&self, names: &[String]) -> Listing<ObservedAlarm> {
+        let mut items = Vec::new();
+        for some in names.chunks(100) {
+            let query = DescribeAlarms {
+                alarm_names: Some(some.to_vec()),
+                max_records: Some(100),
+                ..DescribeAlarms::default()
+            };
+            match self.call(CLOUDWATCH, "DescribeAlarms", |world| {
+                world.describe_alarms(&query)
+            }) {
+                Ok(page) => items.extend(page.metric_alarms.into_iter().map(observed_alarm)),
+                Err(error) => {
+                    let gap = Some(error);
+                    return Listing { items, gap };
+                }
+            }
+        }
+        Listing::complete(items)
+    }
+
     async fn put_alarm(&self, name: &str, rule: &AlarmRule, policy: &str) -> Result<(), ApiError> {
         let query: PutMetricAlarm = request(alarm_shape(name, rule, policy));
         self.call(CLOUDWATCH, "PutMetricAlarm", |world| {

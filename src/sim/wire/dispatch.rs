@@ -8,9 +8,12 @@ use crate::sim::engine::{ApiError, World};
 
 /// A service that this door serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Service {
+pub enum Service {
+    /// Application Auto Scaling.
     ApplicationAutoScaling,
+    /// SageMaker.
     SageMaker,
+    /// CloudWatch.
     CloudWatch,
 }
 
@@ -27,7 +30,10 @@ impl Service {
 }
 
 /// Calls an operation with its input as a tree.
-pub(super) fn call(
+///
+/// # Errors
+/// What AWS would answer, `UnknownOperationException` included.
+pub fn call(
     world: &mut World,
     service: Service,
     operation: &str,

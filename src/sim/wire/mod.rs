@@ -9,4 +9,5 @@ mod control;
 mod dispatch;
 mod protocol;
 
+pub use dispatch::{Service, call};
 pub use protocol::WireDoor;

@@ -206,6 +206,11 @@ impl AlarmApi for Faults {
         self.listing("DescribeAlarms", self.inner.alarms.alarms(prefix).await)
     }
 
+    async fn alarms_named(&self, names: &[String]) -> Listing<ObservedAlarm> {
+        let listing = self.inner.alarms.alarms_named(names).await;
+        self.listing("DescribeAlarms", listing)
+    }
+
     async fn put_alarm(&self, name: &str, rule: &AlarmRule, policy: &str) -> Result<(), ApiError> {
         self.before_write("PutMetricAlarm", None).await?;
         let result = self.inner.alarms.put_alarm(name, rule, policy).await;

@@ -1,0 +1,178 @@
+//! Config for what already stands: read from AWS, or from what other tools keep.
+//!
+//! What is written must be a config whose plan is empty, so whatever can not be said in a config becomes a comment, and
+//! stays in AWS as it is.
+
+mod files;
+mod remarks;
+
+use crate::config::target_shape;
+use crate::domain::{
+    Bounds, BoundsError, DesiredTarget, Observation, ObservedPolicy, ObservedPolicyKind,
+    ObservedTarget, OwnerName, Policy, PolicyKind, StepPolicy, StepScaling, TargetId, alarm_name,
+};
+use remarks::remarks_on;
+
+pub use files::{Call, Operation, read_calls};
+
+/// A target that was found, and what is to be said about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adopted {
+    /// The target as a config would declare it.
+    pub target: DesiredTarget,
+    /// Sentences for the comment above it.
+    pub remarks: Vec<String>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Found {
+    /// Targets, in the order of their ids.
+    pub targets: Vec<Adopted>,
+    /// What no config of this version can say, in sentences.
+    pub left_out: Vec<String>,
+}
+
+/// What of an observation can be declared. The observation must hold all alarms of the account: those of step policies
+/// are called anything.
+#[must_use]
+pub fn adopt(observed: &Observation) -> Found {
+    let mut found = Found::default();
+    for (id, held) in &observed.targets {
+        match id {
+            TargetId::Instances { .. } => found.targets.push(adopt_target(held, observed)),
+            TargetId::ProvisionedConcurrency { .. } | TargetId::Copies { .. } => {
+                found.left_out.push(format!(
+                    "{id}: this version does not manage targets that scale {}",
+                    id.dimension().unit()
+                ));
+            }
+        }
+    }
+    found
+}
+
+fn adopt_target(held: &ObservedTarget, observed: &Observation) -> Adopted {
+    let mut remarks = Vec::new();
+    let mut policies = Vec::new();
+    for policy in observed
+        .policies
+        .get(&held.id)
+        .into_iter()
+        .flatten()
+        .map(|(_, p)| p)
+    {
+        match adopt_policy(policy, observed) {
+            Ok(policy) => policies.push(policy),
+            Err(why) => remarks.push(format!("policy `{}` is left out: {why}", policy.name)),
+        }
+    }
+    let bounds = Bounds::new(held.min, held.max);
+    let target = DesiredTarget {
+        id: held.id.clone(),
+        // AWS holds no others.
+        bounds: bounds.unwrap_or_else(BoundsError::swapped),
+        suspended: held.suspended.any().then_some(held.suspended),
+        policies,
+    };
+    if held.suspended.any() {
+        remarks.push(format!("{} is suspended", held.suspended));
+    }
+    remarks.extend(remarks_on(&target));
+    Adopted { target, remarks }
+}
+
+fn adopt_policy(policy: &ObservedPolicy, observed: &Observation) -> Result<Policy, String> {
+    let kind = match &policy.kind {
+        ObservedPolicyKind::TargetTracking(tracking) => {
+            PolicyKind::TargetTracking(tracking.clone())
+        }
+        ObservedPolicyKind::Step(scaling) => {
+            PolicyKind::Step(adopt_step(policy, scaling, observed)?)
+        }
+        ObservedPolicyKind::OtherTracking => {
+            return Err("it tracks something that no config can say".to_owned());
+        }
+        ObservedPolicyKind::OtherStep => {
+            return Err("its steps can not be said in a config".to_owned());
+        }
+        ObservedPolicyKind::Other(word) => {
+            return Err(format!("evenkeel knows no policies of type {word}"));
+        }
+    };
+    Ok(Policy {
+        name: policy.name.clone(),
+        kind,
+    })
+}
+
+/// A step policy with the alarm that drives it, under the name that the alarm has.
+fn adopt_step(
+    policy: &ObservedPolicy,
+    scaling: &StepScaling,
+    observed: &Observation,
+) -> Result<StepPolicy, String> {
+    let name = match policy.alarms.as_slice() {
+        [] => {
+            return Err(
+                "no alarm that is known here triggers it, and without one it never runs".to_owned(),
+            );
+        }
+        [name] => name,
+        several => {
+            return Err(format!(
+                "{} alarms trigger it, and a config declares one",
+                several.len()
+            ));
+        }
+    };
+    let alarm = observed.alarms.get(name).ok_or_else(|| {
+        format!("its alarm `{name}` is not known here; a step policy is only as good as its alarm")
+    })?;
+    let rule = alarm
+        .rule
+        .clone()
+        .ok_or_else(|| format!("its alarm `{name}` can not be said in a config"))?;
+    let own = alarm_name(&OwnerName::default(), &policy.target, &policy.name);
+    Ok(StepPolicy {
+        scaling: scaling.clone(),
+        alarm: rule,
+        alarm_name: (*name != own).then(|| name.clone()),
+    })
+}
+
+/// The config, as a file.
+///
+/// # Errors
+/// A sentence when a value can not be written, which is a fault of this program.
+pub fn write(found: &Found, origin: &str) -> Result<String, String> {
+    let mut text =
+        format!("# {origin}\n# Check it with `evenkeel plan`: it should find nothing to change.\n");
+    for line in &found.left_out {
+        text.push_str(&comment("", line));
+    }
+    if found.targets.is_empty() {
+        text.push_str("targets: []\n");
+        return Ok(text);
+    }
+    text.push_str("targets:\n");
+    for adopted in &found.targets {
+        for remark in &adopted.remarks {
+            text.push_str(&comment("  ", remark));
+        }
+        let shape = [target_shape(&adopted.target)];
+        let yaml = serde_saphyr::to_string(&shape).map_err(|error| error.to_string())?;
+        for line in yaml.lines() {
+            text.push_str("  ");
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    Ok(text)
+}
+
+/// One line of comment, whatever the text holds.
+fn comment(indent: &str, text: &str) -> String {
+    let line: Vec<&str> = text.split_whitespace().collect();
+    format!("{indent}# {}\n", line.join(" "))
+}

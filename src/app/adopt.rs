@@ -1,0 +1,299 @@
+//! `import` and `convert`: config for what already stands.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use super::connect::sole_scope;
+use super::console::Console;
+use super::failure::{FAILED, Failure};
+use crate::adopt::{Call, Found, Operation, adopt, read_calls, write};
+use crate::aws::{ScopeOptions, connect};
+use crate::cli::Common;
+use crate::domain::{Bounds, DesiredFleet, Observation, TargetId};
+use crate::ports::{Clock, NoRequestLog, RequestLog, ScopePorts};
+use crate::runtime::{Observer, SystemClock};
+use crate::sim::engine::{Options, Span, World};
+use crate::sim::wire::{Service, call};
+use crate::sim::{Door, Sandbox, SandboxClock, to_instant};
+
+/// Calls of an import take this long at the most, each.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Writes config for what AWS holds.
+pub(super) async fn import(
+    common: &Common,
+    region: Option<&str>,
+    assume_role: Option<&str>,
+    console: Console,
+) -> Result<u8, Failure> {
+    let log: Arc<dyn RequestLog> = Arc::new(NoRequestLog);
+    let options = ScopeOptions {
+        region: region.map(str::to_owned),
+        assume_role: assume_role.map(str::to_owned),
+        endpoint_url: sole_scope(common),
+        call_timeout: CALL_TIMEOUT,
+    };
+    let ports = connect(&options, &log).await.context("can not import")?;
+    let observed = look(&ports, SystemClock.now()).await;
+    for gap in &observed.gaps {
+        console.note(&format!(
+            "evenkeel: {} could not be read: {}",
+            gap.part, gap.why
+        ));
+    }
+    if !observed.is_complete() {
+        console.note("evenkeel: nothing is written: a config of half of what stands would look like all of it");
+        return Ok(FAILED);
+    }
+    let found = adopt(&observed);
+    let place = region.map_or_else(String::new, |region| format!(" of {region}"));
+    print(
+        &found,
+        &format!("Imported by evenkeel from AWS Application Auto Scaling{place}."),
+        console,
+    )
+}
+
+fn print(found: &Found, origin: &str, console: Console) -> Result<u8, Failure> {
+    console.out(&write(found, origin).map_err(Failure::Internal)?);
+    let policies: usize = found.targets.iter().map(|t| t.target.policies.len()).sum();
+    let left_out = found.left_out.len();
+    console.note(&format!(
+        "evenkeel: targets: {}, policies: {policies}, left out: {left_out}",
+        found.targets.len()
+    ));
+    Ok(0)
+}
+
+/// Everything, with all alarms: those of step policies are called anything.
+async fn look(ports: &ScopePorts, now: DateTime<Utc>) -> Observation {
+    let nothing = DesiredFleet::empty(crate::domain::ScopeName::any());
+    let mut observed = Observer::new(ports.clone()).observe(&nothing, now).await;
+    let alarms = ports.alarms.alarms("").await;
+    if let Some(error) = alarms.gap {
+        observed.gaps.push(crate::domain::Gap {
+            part: crate::domain::Part::Alarms,
+            why: error.to_string(),
+        });
+    }
+    observed.alarms = alarms
+        .items
+        .into_iter()
+        .map(|a| (a.name.clone(), a))
+        .collect();
+    observed
+}
+
+/// Writes config for what files of other tools say. The calls that they stand for are made against a simulated AWS,
+/// which refuses what AWS would refuse, and what then stands there is imported.
+pub(super) async fn convert(
+    files: &[PathBuf],
+    bounds: Option<Bounds>,
+    console: Console,
+) -> Result<u8, Failure> {
+    let mut calls: Vec<(String, Call)> = Vec::new();
+    for path in files {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).with_context(|| name.clone())?;
+        let read = read_calls(&text).map_err(|why| Failure::world(format!("{name}: {why}")))?;
+        calls.extend(read.into_iter().map(|call| (name.clone(), call)));
+    }
+    calls.sort_by_key(|(_, call)| call.operation);
+    let unregistered = unregistered(&calls);
+    if bounds.is_none() && !unregistered.is_empty() {
+        let names: Vec<&str> = unregistered.iter().map(String::as_str).collect();
+        return Err(Failure::Usage(format!(
+            "the files do not say the bounds of {}; add the answer of `aws application-autoscaling \
+             describe-scalable-targets`, or say them with --bounds 1..4",
+            names.join(", ")
+        )));
+    }
+    let now = DateTime::from_timestamp(SystemClock.now().timestamp(), 0).unwrap_or_default();
+    let mut world = World::new(Options::default(), 0, to_instant(now));
+    let mut left_out = make_endpoints(&mut world, &calls);
+    if let Some(bounds) = bounds {
+        for id in &unregistered {
+            let body = json!({
+                "ServiceNamespace": "sagemaker", "ResourceId": id,
+                "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+                "MinCapacity": bounds.min().get(), "MaxCapacity": bounds.max().get(),
+            });
+            let registered = call(
+                &mut world,
+                Service::ApplicationAutoScaling,
+                "RegisterScalableTarget",
+                body,
+            );
+            left_out.extend(
+                registered
+                    .err()
+                    .map(|e| format!("{id}: AWS would refuse it: {}", e.message)),
+            );
+        }
+    }
+    left_out.extend(make_calls(&mut world, &calls));
+    let clock =
+        SandboxClock::starting_at(crate::sim::to_time(world.now()), Arc::new(SystemClock), 0.0);
+    let now = clock.now();
+    let sandbox = Arc::new(Sandbox::new(world, Arc::new(clock)));
+    let observed = look(&Door::new(sandbox, Arc::new(NoRequestLog)).ports(), now).await;
+    let mut found = adopt(&observed);
+    found.left_out.extend(left_out);
+    found.left_out.extend(missing_alarms(&calls));
+    let names: Vec<String> = files
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    print(
+        &found,
+        &format!("Converted by evenkeel from {}.", names.join(", ")),
+        console,
+    )
+}
+
+/// Resource ids that have policies, and no registration.
+fn unregistered(calls: &[(String, Call)]) -> BTreeSet<String> {
+    let of = |operation| {
+        let named = calls
+            .iter()
+            .filter(move |(_, call)| call.operation == operation);
+        named.filter_map(|(_, call)| call.text("ResourceId").map(str::to_owned))
+    };
+    let registered: BTreeSet<String> = of(Operation::Register).collect();
+    of(Operation::PutPolicy)
+        .filter(|id| !registered.contains(id))
+        .collect()
+}
+
+/// Makes the endpoints that the calls are about. They are asynchronous, as only those may go down to zero, and what the
+/// files say of others holds there too.
+fn make_endpoints(world: &mut World, calls: &[(String, Call)]) -> Vec<String> {
+    let mut endpoints: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut left_out = Vec::new();
+    for (_, call) in calls {
+        let (Some(id), Some(dimension)) = (call.text("ResourceId"), call.text("ScalableDimension"))
+        else {
+            continue;
+        };
+        if let Ok(TargetId::Instances { endpoint, variant }) = TargetId::parse(id, dimension) {
+            let variants = endpoints.entry(endpoint.to_string()).or_default();
+            variants.insert(variant.to_string());
+        }
+    }
+    for (endpoint, variants) in endpoints {
+        let variants: Vec<Value> = variants
+            .iter()
+            .map(|name| {
+                json!({
+                    "VariantName": name, "ModelName": "model", "InstanceType": "ml.m5.large",
+                    "InitialInstanceCount": 1, "InitialVariantWeight": 1.0,
+                })
+            })
+            .collect();
+        let config = json!({
+            "EndpointConfigName": endpoint, "ProductionVariants": variants,
+            "AsyncInferenceConfig": { "OutputConfig": { "S3OutputPath": "s3://bucket/path" } },
+        });
+        let made = call(world, Service::SageMaker, "CreateEndpointConfig", config).and_then(|_| {
+            let body = json!({ "EndpointName": endpoint, "EndpointConfigName": endpoint });
+            call(world, Service::SageMaker, "CreateEndpoint", body)
+        });
+        left_out.extend(
+            made.err()
+                .map(|error| format!("endpoint {endpoint}: {}", error.message)),
+        );
+    }
+    let in_service = world.now() + Span::from_secs(3600);
+    world.advance(in_service);
+    left_out
+}
+
+/// Makes the calls, and says which of them AWS would refuse or this version can not keep.
+fn make_calls(world: &mut World, calls: &[(String, Call)]) -> Vec<String> {
+    let mut left_out = Vec::new();
+    // A described policy has the ARN of another account; alarms name it.
+    let mut arns: BTreeMap<String, String> = BTreeMap::new();
+    for (file, made) in calls {
+        let place = format!("{file}: {}", made.place);
+        if made.operation == Operation::PutSchedule {
+            left_out.push(schedule_remark(made, &place));
+            continue;
+        }
+        let mut body = made.body.clone();
+        if made.operation == Operation::PutAlarm && !rewire(&mut body, &arns) {
+            continue;
+        }
+        let service = match made.operation {
+            Operation::PutAlarm => Service::CloudWatch,
+            Operation::Register | Operation::PutPolicy | Operation::PutSchedule => {
+                Service::ApplicationAutoScaling
+            }
+        };
+        match call(world, service, made.operation.aws_name(), body) {
+            Ok(answer) => {
+                let new = answer.get("PolicyARN").and_then(Value::as_str);
+                if let (Some(old), Some(new)) = (made.text("PolicyARN"), new) {
+                    arns.insert(old.to_owned(), new.to_owned());
+                }
+            }
+            Err(error) => left_out.push(format!("{place}: AWS would refuse it: {}", error.message)),
+        }
+    }
+    left_out
+}
+
+/// Alarms that described step policies have, and that are not in the files.
+fn missing_alarms(calls: &[(String, Call)]) -> Vec<String> {
+    let given: BTreeSet<&str> = calls
+        .iter()
+        .filter_map(|(_, call)| call.text("AlarmName"))
+        .collect();
+    let mut missing = Vec::new();
+    for (file, made) in calls {
+        if made.text("PolicyType") != Some("StepScaling") {
+            continue;
+        }
+        let alarms = made.body.get("Alarms").and_then(Value::as_array);
+        let names = alarms
+            .into_iter()
+            .flatten()
+            .filter_map(|a| a.get("AlarmName")?.as_str());
+        missing.extend(names.filter(|name| !given.contains(name)).map(|name| {
+            format!(
+                "{file}: {}: its alarm `{name}` is not in the files; give the answer of `aws cloudwatch describe-alarms` \
+                 too, or the policy is left out",
+                made.place
+            )
+        }));
+    }
+    missing
+}
+
+/// Points an alarm at the policies as they are called here; `false` for one that triggers none of them.
+fn rewire(body: &mut Value, arns: &BTreeMap<String, String>) -> bool {
+    let Some(Value::Array(actions)) = body.get_mut("AlarmActions") else {
+        return false;
+    };
+    let known = |action: &Value| arns.get(action.as_str()?).map(|arn| json!(arn));
+    *actions = actions.iter().filter_map(known).collect();
+    !actions.is_empty()
+}
+
+fn schedule_remark(made: &Call, place: &str) -> String {
+    let name = made.text("ScheduledActionName").unwrap_or("without a name");
+    let schedule = made.text("Schedule").unwrap_or("without a time");
+    let zone = match made.text("Timezone") {
+        Some(zone) => zone.to_owned(),
+        None => "no time zone, so UTC".to_owned(),
+    };
+    format!(
+        "{place}: schedule `{name}`, {schedule} ({zone}): this version does not manage schedules; what stands in AWS \
+         stays. Bounds that it sets hold until another action changes them"
+    )
+}
