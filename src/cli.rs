@@ -121,8 +121,8 @@ pub enum Command {
     Status,
     /// Write config for what AWS Application Auto Scaling already holds.
     #[command(
-        after_help = "The config is what stands: the next `plan` finds nothing. What no config can say is a comment.\n\n\
-            Example:\n  evenkeel import --region us-west-2 > evenkeel.yaml && evenkeel plan --config evenkeel.yaml"
+        after_help = "The config is what stands: the next `plan` finds nothing. What no config can say is a \
+            comment.\n\nExample:\n  evenkeel import --region us-west-2 > evenkeel.yaml && evenkeel plan --config evenkeel.yaml"
     )]
     Import {
         /// The region; else that of the environment.

@@ -266,8 +266,8 @@ fn missing_alarms(calls: &[(String, Call)]) -> Vec<String> {
             .filter_map(|a| a.get("AlarmName")?.as_str());
         missing.extend(names.filter(|name| !given.contains(name)).map(|name| {
             format!(
-                "{file}: {}: its alarm `{name}` is not in the files; give the answer of `aws cloudwatch describe-alarms` \
-                 too, or the policy is left out",
+                "{file}: {}: its alarm `{name}` is not in the files; give the answer of `aws cloudwatch \
+                 describe-alarms` too, or the policy is left out",
                 made.place
             )
         }));

@@ -35,7 +35,7 @@ spec:
 ";
 
 const DESCRIBED: &str = r#"{ "ScalingPolicies": [
-  { "PolicyARN": "arn:aws:autoscaling:us-west-2:1:scalingPolicy:x:resource/sagemaker/endpoint/e/variant/v:policyName/wake",
+  { "PolicyARN": "arn:aws:autoscaling:x:1:scalingPolicy:x:resource/sagemaker/endpoint/e/variant/v:policyName/wake",
     "PolicyName": "wake", "ServiceNamespace": "sagemaker", "ResourceId": "endpoint/e/variant/v",
     "ScalableDimension": "sagemaker:variant:DesiredInstanceCount", "PolicyType": "StepScaling",
     "StepScalingPolicyConfiguration": { "AdjustmentType": "ChangeInCapacity", "Cooldown": 120,
@@ -52,7 +52,8 @@ const ALARMS: &str = r#"{ "MetricAlarms": [
     "Statistic": "Average", "Period": 60, "EvaluationPeriods": 2, "Threshold": 1.0, "StateValue": "OK",
     "ComparisonOperator": "GreaterThanOrEqualToThreshold",
     "Dimensions": [{ "Name": "EndpointName", "Value": "e" }],
-    "AlarmActions": ["arn:aws:autoscaling:us-west-2:1:scalingPolicy:x:resource/sagemaker/endpoint/e/variant/v:policyName/wake"] },
+    "AlarmActions": [
+      "arn:aws:autoscaling:x:1:scalingPolicy:x:resource/sagemaker/endpoint/e/variant/v:policyName/wake"] },
   { "AlarmName": "pager", "Namespace": "App", "MetricName": "m", "Statistic": "Sum", "Period": 60,
     "EvaluationPeriods": 1, "Threshold": 1.0, "ComparisonOperator": "GreaterThanThreshold",
     "AlarmActions": ["arn:aws:sns:us-west-2:1:pager"] } ] }"#;
