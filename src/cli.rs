@@ -122,7 +122,8 @@ pub enum Command {
     /// Write config for what AWS Application Auto Scaling already holds.
     #[command(
         after_help = "The config is what stands: the next `plan` finds nothing. What no config can say is a \
-            comment.\n\nExample:\n  evenkeel import --region us-west-2 > evenkeel.yaml && evenkeel plan --config evenkeel.yaml"
+            comment.\n\nExample:\n  evenkeel import --region us-west-2 > evenkeel.yaml\n  \
+            evenkeel plan --config evenkeel.yaml"
     )]
     Import {
         /// The region; else that of the environment.
