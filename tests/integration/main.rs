@@ -14,6 +14,7 @@
 mod adopt;
 mod aws_errors;
 mod budget;
+mod chaos;
 mod cli;
 mod conformance;
 mod converges;
