@@ -4,14 +4,15 @@
 //! stays in AWS as it is.
 
 mod files;
-mod remarks;
+
+use std::collections::BTreeMap;
 
 use crate::config::target_shape;
 use crate::domain::{
     Bounds, BoundsError, DesiredTarget, Observation, ObservedPolicy, ObservedPolicyKind,
     ObservedTarget, OwnerName, Policy, PolicyKind, StepPolicy, StepScaling, TargetId, alarm_name,
+    lint,
 };
-use remarks::remarks_on;
 
 pub use files::{Call, Operation, read_calls};
 
@@ -73,12 +74,18 @@ fn adopt_target(held: &ObservedTarget, observed: &Observation) -> Adopted {
         // AWS holds no others.
         bounds: bounds.unwrap_or_else(BoundsError::swapped),
         suspended: held.suspended.any().then_some(held.suspended),
+        ignored: BTreeMap::new(),
         policies,
     };
-    if held.suspended.any() {
-        remarks.push(format!("{} is suspended", held.suspended));
-    }
-    remarks.extend(remarks_on(&target));
+    remarks.extend(lint(&target).into_iter().map(|finding| {
+        let policy = finding.policy.map(|name| format!("policy `{name}`: "));
+        let (what, remedy) = (finding.what, finding.rule.remedy());
+        format!(
+            "{}{what} ({}: {remedy})",
+            policy.unwrap_or_default(),
+            finding.rule
+        )
+    }));
     Adopted { target, remarks }
 }
 

@@ -14,7 +14,7 @@ use super::settings::settings;
 use crate::cli::{Common, Output};
 use crate::config::{Config, Problem, Problems, resolved};
 use crate::domain::{
-    Mode, Note, Observation, PassReason, Plan, Safety, ScopeName, Violation, check,
+    Finding, Mode, Note, Observation, PassReason, Plan, Safety, ScopeName, Violation, check, lint,
     plan as make_plan,
 };
 use crate::ports::{EventSink, NoEvents, NoRequestLog, RequestLog, ScopePorts};
@@ -36,6 +36,11 @@ pub(super) fn validate(common: &Common, print: bool, console: Console) -> Result
     if config.target_count() == 0 {
         console.note("evenkeel: the config declares no targets, so nothing would be supervised");
     }
+    let findings: Vec<Finding> = config
+        .scopes
+        .values()
+        .flat_map(|(_, fleet)| fleet.targets.values().flat_map(lint))
+        .collect();
     if print {
         let tree = resolved(&config);
         let text = match common.output {
@@ -57,13 +62,17 @@ pub(super) fn validate(common: &Common, print: bool, console: Console) -> Result
         Output::Json => {
             let counts = serde_json::json!({
                 "valid": true, "scopes": scopes, "targets": targets, "policies": policies,
+                "findings": findings.iter().map(view::finding_json).collect::<Vec<_>>(),
             });
             format!("{counts}\n")
         }
-        Output::Text => format!(
-            "{}: valid; scopes: {scopes}, targets: {targets}, policies: {policies}\n",
-            common.config.display()
-        ),
+        Output::Text => {
+            let findings: String = findings.iter().map(view::finding_text).collect();
+            let path = common.config.display();
+            format!(
+                "{findings}{path}: valid; scopes: {scopes}, targets: {targets}, policies: {policies}\n"
+            )
+        }
     };
     console.out(&text);
     Ok(0)

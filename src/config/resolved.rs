@@ -71,6 +71,13 @@ pub fn target_shape(target: &DesiredTarget) -> Value {
         "bounds": { "min": target.bounds.min().get(), "max": target.bounds.max().get() },
         "policies": target.policies.iter().map(policy_shape).collect::<Vec<_>>(),
     });
+    if let (false, Some(map)) = (target.ignored.is_empty(), shape.as_object_mut()) {
+        let ignored = target.ignored.iter();
+        let ignored: Map<String, Value> = ignored
+            .map(|(rule, reason)| (rule.to_string(), json!(reason)))
+            .collect();
+        map.insert("ignore".to_owned(), Value::Object(ignored));
+    }
     if let (Some(suspended), Some(map)) = (target.suspended, shape.as_object_mut()) {
         let suspended = json!({
             "scale_in": suspended.scale_in,

@@ -7,18 +7,19 @@ use super::Scope;
 use super::node::{Node, nearest};
 use super::policy::read_policies;
 use crate::domain::{
-    Bounds, Capacity, DesiredFleet, DesiredTarget, EndpointName, OwnerName, ScopeName, Suspension,
-    TargetId, VariantName,
+    Bounds, Capacity, DesiredFleet, DesiredTarget, EndpointName, OwnerName, Rule, ScopeName,
+    Suspension, TargetId, VariantName,
 };
 
 const PROFILE_KEYS: [&str; 2] = ["bounds", "policies"];
-const TARGET_KEYS: [&str; 7] = [
+const TARGET_KEYS: [&str; 8] = [
     "scope",
     "endpoint",
     "variant",
     "profile",
     "bounds",
     "suspended",
+    "ignore",
     "policies",
 ];
 const SUSPENDED_KEYS: [&str; 3] = ["scale_in", "scale_out", "scheduled"];
@@ -122,6 +123,10 @@ fn read_target(
     let shared_bounds = profile.and_then(|p| p.bounds.as_ref());
     let own_bounds = fields.get("bounds");
     let bounds = read_bounds(fields.node(), own_bounds.as_ref(), shared_bounds);
+    let ignored = fields
+        .get("ignore")
+        .map(|n| read_ignored(&n))
+        .unwrap_or_default();
     let suspended = fields.get("suspended").and_then(|n| read_suspended(&n));
     let id = endpoint
         .zip(variant)
@@ -140,6 +145,7 @@ fn read_target(
             id: id?,
             bounds: bounds?,
             suspended,
+            ignored,
             policies,
         },
     ))
@@ -196,6 +202,32 @@ fn find_profile<'p, 'a>(
         node.report(format!("there is no profile `{name}`"), remedy);
     }
     found
+}
+
+/// Rules of the lint by id, each with the reason why it does not count.
+pub(super) fn read_ignored(node: &Node<'_>) -> BTreeMap<Rule, String> {
+    let mut ignored = BTreeMap::new();
+    for (id, entry) in node.named_entries() {
+        let Ok(rule) = id.parse::<Rule>() else {
+            let ids = Rule::ALL.map(Rule::id);
+            let remedy = match nearest(id, &ids) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("the rules are {}", ids.join(", ")),
+            };
+            entry.report(format!("the lint has no rule `{id}`"), remedy);
+            continue;
+        };
+        match entry.text() {
+            Some(reason) if reason.trim().is_empty() => {
+                entry.report("no reason is given", "say why the rule does not count here");
+            }
+            Some(reason) => {
+                ignored.insert(rule, reason);
+            }
+            None => {}
+        }
+    }
+    ignored
 }
 
 /// What is not named is not suspended.

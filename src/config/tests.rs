@@ -288,3 +288,162 @@ targets:
     let config = load_text("evenkeel.yaml", text).unwrap();
     insta::assert_snapshot!(serde_saphyr::to_string(&resolved(&config)).unwrap());
 }
+
+/// Rules that the one policy, or the rest of the target, sets off.
+fn found(target: &str) -> Vec<&'static str> {
+    let text = format!("targets:\n  - {{ endpoint: chat, variant: v, {target} }}\n");
+    let config = load_text("evenkeel.yaml", &text).unwrap();
+    let fleets = config.scopes.values();
+    let findings =
+        fleets.flat_map(|(_, fleet)| fleet.targets.values().flat_map(crate::domain::lint));
+    findings.map(|finding| finding.rule.id()).collect()
+}
+
+#[test]
+fn the_lint_objects_to_what_will_not_do_what_it_looks_like() {
+    let bounds = "bounds: { min: 1, max: 4 }";
+    let tracking = |rest: &str| {
+        format!(
+            "{bounds}, policies: [{{ target_tracking: {{ scale_out_cooldown: 60s, {rest} }} }}]"
+        )
+    };
+    let custom = |namespace: &str, name: &str, target: &str| {
+        let metric =
+            format!("metric: {{ namespace: {namespace}, name: {name}, statistic: Average }}");
+        tracking(&format!("{metric}, target: {target}"))
+    };
+    let host = "/aws/sagemaker/Endpoints";
+    let step = |alarm: &str, steps: &str| {
+        format!("{bounds}, policies: [{{ step: {{ steps: [{steps}], alarm: {{ {alarm} }} }} }}]")
+    };
+    let fine = "metric: invocations_per_instance, target: 700";
+    let queue = "metric: { namespace: App, name: Queue, statistic: Sum }, threshold: 5";
+    for (target, rules) in [
+        (tracking(fine), &[][..]),
+        (
+            format!(
+                "{bounds}, policies: [{{ name: CPUScaling, target_tracking: {{ {fine}, scale_out_cooldown: 60s }} }}]"
+            ),
+            &["name-metric-mismatch"],
+        ),
+        (
+            custom(host, "CPUUtilization", "50"),
+            &["utilization-per-core"],
+        ),
+        (custom(host, "CPUUtilization", "240"), &[]),
+        (custom(host, "CPUUtilisation", "240"), &["unknown-metric"]),
+        (
+            custom("AWS/SageMaker", "CPUUtilization", "240"),
+            &["unknown-metric"],
+        ),
+        (
+            custom("AWS/SageMaker", "ModelLatency", "90000"),
+            &["not-proportional"],
+        ),
+        (
+            custom("AWS/SageMaker", "ApproximateBacklogSizePerInstance", "5"),
+            &[],
+        ),
+        (custom("App", "Anything", "5"), &[]),
+        (
+            tracking("metric: { namespace: App, name: M, statistic: Sum, unit: Count }, target: 5"),
+            &["unit-set"],
+        ),
+        (
+            tracking("metric: invocations_per_instance, target: 10"),
+            &["per-second-target"],
+        ),
+        (
+            tracking("metric: concurrent_requests_per_model, target: 1"),
+            &["tiny-concurrency"],
+        ),
+        (
+            tracking(&format!("{fine}, scale_in_cooldown: 60s")),
+            &["flapping-cooldowns"],
+        ),
+        (
+            tracking(&format!("{fine}, disable_scale_in: true")),
+            &["only-grows"],
+        ),
+        (
+            tracking(fine).replace("min: 1", "min: 0"),
+            &["no-wake-from-zero"],
+        ),
+        (
+            tracking(fine).replace("min: 1, max: 4", "min: 4, max: 4"),
+            &["fixed-bounds"],
+        ),
+        (bounds.to_owned(), &["no-policies"]),
+        (
+            format!("{}, suspended: {{ scale_out: true }}", tracking(fine)),
+            &["suspended"],
+        ),
+        (
+            step(queue, "{ from: 0, adjust: 1 }, { to: 0, adjust: -1 }"),
+            &["unreachable-step"],
+        ),
+        (
+            format!(
+                "{bounds}, policies: [{{ target_tracking: {{ {fine}, scale_out_cooldown: 60s }} }}, {{ step: {{ \
+                 adjustment: exact, steps: [{{ from: 0, adjust: 2 }}], alarm: {{ {queue} }} }} }}]"
+            ),
+            &["step-fights-tracking"],
+        ),
+        (
+            step(
+                "metric: { namespace: AWS/SageMaker, name: NoCapacityInvocationFailures, statistic: Sum }, \
+                 threshold: 1, comparison: '>'",
+                "{ from: 0, adjust: 1 }",
+            ),
+            &["wake-needs-two", "only-grows"],
+        ),
+        (
+            tracking(fine)
+                .replace("min: 1", "min: 0")
+                .replace("policies: [", "policies: [{ wake_from_zero: {} }, "),
+            &[],
+        ),
+    ] {
+        assert_eq!(found(&target), rules, "{target}");
+    }
+}
+
+#[test]
+fn every_rule_is_documented_and_can_be_silenced_with_a_reason() {
+    let documented = include_str!("../../docs/findings.md");
+    for rule in crate::domain::Rule::ALL {
+        let row = format!("| `{rule}` | {} |", rule.severity().label());
+        assert!(documented.contains(&row), "docs/findings.md lacks {row}");
+        assert_eq!(rule.id().parse(), Ok(rule));
+    }
+    let bounds = "bounds: { min: 1, max: 4 }";
+    assert_eq!(
+        found(&format!(
+            "{bounds}, ignore: {{ no-policies: scaled by hand }}"
+        )),
+        [""; 0]
+    );
+    for (ignore, part) in [
+        ("{ no-polices: x }", "did you mean `no-policies`?"),
+        ("{ no-policies: '' }", "no reason is given"),
+        ("{ no-policies: }", "where a text is expected"),
+    ] {
+        let text =
+            format!("targets:\n  - {{ endpoint: c, variant: v, {bounds}, ignore: {ignore} }}\n");
+        let problems = load_text("evenkeel.yaml", &text).unwrap_err();
+        assert!(problems.contains(part), "{problems}");
+    }
+}
+
+#[test]
+fn the_lint_has_nothing_against_the_shipped_configs() {
+    for file in ["config/evenkeel.yaml", "config/demo/evenkeel.yaml"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let config = load_path(&path, &[]).unwrap();
+        let fleets = config.scopes.values();
+        let findings: Vec<_> = fleets
+            .flat_map(|(_, fleet)| fleet.targets.values().flat_map(crate::domain::lint))
+            .collect();
+        assert_eq!(findings, [], "{file}");
+    }
+}

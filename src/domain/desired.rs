@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::bounds::Bounds;
+use super::lint::Rule;
 use super::name::{OwnerName, PolicyName, ScopeName};
 use super::policy::{Policy, PolicyKind};
 use super::target::TargetId;
@@ -17,6 +18,8 @@ pub struct DesiredTarget {
     pub bounds: Bounds,
     /// Which kinds of scaling are suspended; `None` leaves that to others.
     pub suspended: Option<Suspension>,
+    /// Rules of the lint that do not count here, and why.
+    pub ignored: BTreeMap<Rule, String>,
     /// Policies in the order of the config; names and metrics are unique within a target.
     pub policies: Vec<Policy>,
 }

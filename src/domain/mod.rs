@@ -20,6 +20,7 @@ mod bounds;
 mod check;
 mod desired;
 mod fleet;
+mod lint;
 mod metric;
 mod name;
 mod observed;
@@ -41,6 +42,7 @@ pub use fleet::{
     ConfigState, Conflict, FleetSnapshot, PassOutcome, PassReason, PassSummary, ScopeSnapshot,
     TargetSnapshot, WatchSnapshot, WriteFailure,
 };
+pub use lint::{Finding, Rule, Severity, lint};
 pub use metric::{
     CustomMetric, Datapoint, MathMetric, MathPart, Metric, MetricData, PredefinedMetric, Statistic,
     UnknownMetric, UnknownStatistic, known_dimensions,

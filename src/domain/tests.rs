@@ -179,6 +179,7 @@ fn desired() -> impl Strategy<Value = DesiredFleet> {
                         id: id(name),
                         bounds,
                         suspended,
+                        ignored: BTreeMap::new(),
                         policies,
                     },
                 )
@@ -492,6 +493,7 @@ fn fleet(targets: impl IntoIterator<Item = (&'static str, u32, u32)>) -> Desired
                 id: id(name),
                 bounds,
                 suspended: None,
+                ignored: BTreeMap::new(),
                 policies,
             },
         )

@@ -4,12 +4,14 @@
 //! so that one thing is said in one way.
 
 mod alarms;
+mod findings;
 mod iam;
 mod plan;
 mod status;
 mod words;
 
 pub use alarms::{AlarmView, alarms_of};
+pub use findings::{finding_json, finding_text};
 pub use iam::{IamPlace, iam_policy};
 pub use plan::{plan_json, plan_text};
 pub use status::{names_of, status_json, status_text};

@@ -1,5 +1,5 @@
-//! Anything may happen: kills between two writes, throttling, lists cut short, people with a console. In the end the fleet
-//! is as declared, nothing stands twice, and what was never ours is as it was.
+//! Anything may happen: kills between two writes, throttling, lists cut short, people with a console. In the end the
+//! fleet is as declared, nothing stands twice, and what was never ours is as it was.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;

@@ -1,0 +1,510 @@
+//! The lint: what AWS accepts, and what will still not do what it looks like.
+//!
+//! These findings follow from the config alone. Numbers in brackets are rows of aws-autoscaling.md section 9.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::alarm::{Comparison, UnknownWord};
+use super::bounds::Capacity;
+use super::desired::DesiredTarget;
+use super::metric::{CustomMetric, Metric, PredefinedMetric};
+use super::name::PolicyName;
+use super::policy::{Adjustment, Policy, PolicyKind, StepPolicy, TargetTracking};
+use super::target::TargetId;
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// It will not work as meant.
+    Warning,
+    /// It may be meant; worth a second look.
+    Notice,
+}
+
+impl Severity {
+    /// The word for it.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Notice => "notice",
+        }
+    }
+}
+
+/// A rule, by the id with which it is silenced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rule {
+    /// The name of a policy and its metric say different things [6].
+    NameMetricMismatch,
+    /// A utilisation that adds up over cores is held at a value for one core [8].
+    UtilizationPerCore,
+    /// A target that looks like requests per second, where AWS counts per minute [7].
+    PerSecondTarget,
+    /// A concurrency of less than 2, where the metric is a maximum over 10 s [9].
+    TinyConcurrency,
+    /// The metric does not fall as capacity rises [33].
+    NotProportional,
+    /// The metric is not in this namespace, or is not known at all [5].
+    UnknownMetric,
+    /// A unit that has to match what is published [5].
+    UnitSet,
+    /// Cooldowns that invite flapping [36].
+    FlappingCooldowns,
+    /// A minimum of zero that nothing leaves [18].
+    NoWakeFromZero,
+    /// An alarm that one request does not set off [19].
+    WakeNeedsTwo,
+    /// Nothing may ever remove capacity [12].
+    OnlyGrows,
+    /// A step policy scales in beside target tracking [36].
+    StepFightsTracking,
+    /// Steps that the alarm can never reach.
+    UnreachableStep,
+    /// Bounds that leave no choice.
+    FixedBounds,
+    /// Nothing that scales.
+    NoPolicies,
+    /// Kinds of scaling that are suspended for good [12].
+    Suspended,
+}
+
+impl Rule {
+    /// All rules.
+    pub const ALL: [Self; 16] = [
+        Self::NameMetricMismatch,
+        Self::UtilizationPerCore,
+        Self::PerSecondTarget,
+        Self::TinyConcurrency,
+        Self::NotProportional,
+        Self::UnknownMetric,
+        Self::UnitSet,
+        Self::FlappingCooldowns,
+        Self::NoWakeFromZero,
+        Self::WakeNeedsTwo,
+        Self::OnlyGrows,
+        Self::StepFightsTracking,
+        Self::UnreachableStep,
+        Self::FixedBounds,
+        Self::NoPolicies,
+        Self::Suspended,
+    ];
+
+    /// The id.
+    #[must_use]
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::NameMetricMismatch => "name-metric-mismatch",
+            Self::UtilizationPerCore => "utilization-per-core",
+            Self::PerSecondTarget => "per-second-target",
+            Self::TinyConcurrency => "tiny-concurrency",
+            Self::NotProportional => "not-proportional",
+            Self::UnknownMetric => "unknown-metric",
+            Self::UnitSet => "unit-set",
+            Self::FlappingCooldowns => "flapping-cooldowns",
+            Self::NoWakeFromZero => "no-wake-from-zero",
+            Self::WakeNeedsTwo => "wake-needs-two",
+            Self::OnlyGrows => "only-grows",
+            Self::StepFightsTracking => "step-fights-tracking",
+            Self::UnreachableStep => "unreachable-step",
+            Self::FixedBounds => "fixed-bounds",
+            Self::NoPolicies => "no-policies",
+            Self::Suspended => "suspended",
+        }
+    }
+
+    /// How much it matters.
+    #[must_use]
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::NameMetricMismatch
+            | Self::UtilizationPerCore
+            | Self::PerSecondTarget
+            | Self::NotProportional
+            | Self::UnknownMetric
+            | Self::NoWakeFromZero
+            | Self::WakeNeedsTwo
+            | Self::UnreachableStep => Severity::Warning,
+            Self::TinyConcurrency
+            | Self::UnitSet
+            | Self::FlappingCooldowns
+            | Self::OnlyGrows
+            | Self::StepFightsTracking
+            | Self::FixedBounds
+            | Self::NoPolicies
+            | Self::Suspended => Severity::Notice,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::NameMetricMismatch => "track what the name says, or name what is tracked",
+            Self::UtilizationPerCore => {
+                "multiply by the cores of the instance: 60 % of 4 cores is 240"
+            }
+            Self::PerSecondTarget => "write requests per minute: 10 a second are 600",
+            Self::TinyConcurrency => {
+                "take the target from CloudWatch's own 10 s maximum, not from a mean that a client sees"
+            }
+            Self::NotProportional => {
+                "track something per instance that falls when instances are added, or use a step policy"
+            }
+            Self::UnknownMetric => {
+                "look the metric up: host metrics are in /aws/sagemaker/Endpoints, requests and queues in AWS/SageMaker"
+            }
+            Self::UnitSet => "leave `unit` out unless two units are published under one name",
+            Self::FlappingCooldowns => "scale in more slowly than out: 60s out and 300s or more in",
+            Self::NoWakeFromZero => "add `wake_from_zero: {}`",
+            Self::WakeNeedsTwo => "compare with `>=` 1",
+            Self::OnlyGrows => "let one policy scale in, or say why not under `ignore`",
+            Self::StepFightsTracking => {
+                "set `disable_scale_in` on the tracking policies, or let the step policy only add"
+            }
+            Self::UnreachableStep => {
+                "steps are distances from the threshold: begin at 0 on the alarm's side of it"
+            }
+            Self::FixedBounds => "raise `max` or lower `min`",
+            Self::NoPolicies => {
+                "add a policy, for example target tracking on invocations_per_instance"
+            }
+            Self::Suspended => "remove it when it has served its purpose",
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.id())
+    }
+}
+
+impl FromStr for Rule {
+    type Err = UnknownWord;
+
+    fn from_str(s: &str) -> Result<Self, UnknownWord> {
+        Self::ALL
+            .into_iter()
+            .find(|rule| rule.id() == s)
+            .ok_or_else(|| UnknownWord(s.to_owned()))
+    }
+}
+
+/// Something that the lint objects to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The rule.
+    pub rule: Rule,
+    /// The target.
+    pub target: TargetId,
+    /// The policy, if it is about one.
+    pub policy: Option<PolicyName>,
+    /// What is so, with numbers.
+    pub what: String,
+}
+
+/// What the lint objects to in a target, but for the rules that it silences.
+#[must_use]
+pub fn lint(target: &DesiredTarget) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for policy in &target.policies {
+        let about = match &policy.kind {
+            PolicyKind::TargetTracking(tracking) => tracking_findings(policy, tracking),
+            PolicyKind::Step(step) => step_findings(step),
+        };
+        findings.extend(about.into_iter().map(|(rule, what)| Finding {
+            rule,
+            target: target.id.clone(),
+            policy: Some(policy.name.clone()),
+            what,
+        }));
+    }
+    findings.extend(
+        target_findings(target)
+            .into_iter()
+            .map(|(rule, what)| Finding {
+                rule,
+                target: target.id.clone(),
+                policy: None,
+                what,
+            }),
+    );
+    findings.retain(|finding| !target.ignored.contains_key(&finding.rule));
+    findings
+}
+
+type Objection = (Rule, String);
+
+fn tracking_findings(policy: &Policy, tracking: &TargetTracking) -> Vec<Objection> {
+    let custom = match &tracking.metric {
+        Metric::Custom(metric) => Some(metric),
+        Metric::Predefined(_) | Metric::Math(_) => None,
+    };
+    [
+        misnamed(policy, tracking),
+        small_target(tracking),
+        custom.and_then(|metric| per_core(metric, tracking.target.get())),
+        custom.and_then(not_proportional),
+        custom.and_then(unknown_metric),
+        custom.and_then(unit_set),
+        flapping(tracking),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn misnamed(policy: &Policy, tracking: &TargetTracking) -> Option<Objection> {
+    let Metric::Predefined(metric) = tracking.metric else {
+        return None;
+    };
+    let name = policy.name.as_str().to_lowercase();
+    let word = ["cpu", "gpu", "memory"]
+        .into_iter()
+        .find(|word| name.contains(word))?;
+    let (target, unit) = (tracking.target, metric.unit());
+    Some((
+        Rule::NameMetricMismatch,
+        format!("its name says {word}, and it tracks {metric}: {target} is {target} {unit}"),
+    ))
+}
+
+fn small_target(tracking: &TargetTracking) -> Option<Objection> {
+    let Metric::Predefined(metric) = tracking.metric else {
+        return None;
+    };
+    let target = tracking.target.get();
+    match metric {
+        PredefinedMetric::InvocationsPerInstance | PredefinedMetric::InvocationsPerCopy => {
+            (target < 15.0).then(|| {
+                let what = format!(
+                    "{target} {}, one request every {:.0} s",
+                    metric.unit(),
+                    60.0 / target
+                );
+                (Rule::PerSecondTarget, what)
+            })
+        }
+        PredefinedMetric::ConcurrentRequestsPerModel
+        | PredefinedMetric::ConcurrentRequestsPerCopy => (target < 2.0).then(|| {
+            let what = format!(
+                "{target} {}: the metric is the maximum of 10 s, and counts the queue",
+                metric.unit()
+            );
+            (Rule::TinyConcurrency, what)
+        }),
+        PredefinedMetric::ProvisionedConcurrencyUtilization => None,
+    }
+}
+
+const HOST: &str = "/aws/sagemaker/Endpoints";
+const SERVICE: &str = "AWS/SageMaker";
+
+fn per_core(metric: &CustomMetric, target: f64) -> Option<Objection> {
+    let adds_up = metric.namespace == HOST
+        && matches!(
+            metric.name.as_str(),
+            "CPUUtilization" | "GPUUtilization" | "GPUMemoryUtilization"
+        );
+    (adds_up && target <= 100.0).then(|| {
+        let what = format!(
+            "{} adds up over cores: {target} is {target} % of one, not of the instance",
+            metric.name
+        );
+        (Rule::UtilizationPerCore, what)
+    })
+}
+
+fn not_proportional(metric: &CustomMetric) -> Option<Objection> {
+    let name = metric.name.as_str();
+    let total = matches!(
+        name,
+        "Invocations"
+            | "ApproximateBacklogSize"
+            | "GPUMemoryUtilization"
+            | "DiskUtilization"
+            | "ApproximateAgeOfOldestRequest"
+    );
+    let ours = metric.namespace == HOST || metric.namespace == SERVICE;
+    let wrong = total || name.contains("Latency") || name.contains("Error");
+    (ours && wrong).then(|| {
+        let what = format!("{name} does not fall in proportion as instances are added: capacity runs away, or freezes");
+        (Rule::NotProportional, what)
+    })
+}
+
+/// Host metrics by instance.
+const HOST_METRICS: [&str; 12] = [
+    "CPUUtilization",
+    "GPUUtilization",
+    "GPUMemoryUtilization",
+    "MemoryUtilization",
+    "DiskUtilization",
+    "CPUUtilizationNormalized",
+    "GPUUtilizationNormalized",
+    "GPUMemoryUtilizationNormalized",
+    "CPUReservation",
+    "GPUReservation",
+    "MemoryReservation",
+    "LoadedModelCount",
+];
+
+/// What AWS publishes in `AWS/SageMaker`, by how the names begin.
+const SERVICE_METRICS: [&str; 26] = [
+    "Invocation",
+    "ModelLatency",
+    "OverheadLatency",
+    "ModelSetupTime",
+    "ConcurrentRequestsPer",
+    "NoCapacityInvocationFailures",
+    "Serverless",
+    "FirstChunk",
+    "MidStreamErrors",
+    "ModelLoading",
+    "ModelUnloadingTime",
+    "ModelDownloadingTime",
+    "ModelCacheHit",
+    "ApproximateBacklogSize",
+    "ApproximateAgeOfOldestRequest",
+    "HasBacklogWithoutCapacity",
+    "RequestDownload",
+    "ResponseUpload",
+    "NotificationFailures",
+    "ExpiredRequests",
+    "TimeInBacklog",
+    "TotalProcessingTime",
+    "TotalLatency",
+    "InvocationsPerCopy",
+    "MemoryUtilization",
+    "ExplanationLatency",
+];
+
+fn unknown_metric(metric: &CustomMetric) -> Option<Objection> {
+    let name = metric.name.as_str();
+    let known = match metric.namespace.as_str() {
+        HOST => HOST_METRICS.contains(&name),
+        SERVICE => SERVICE_METRICS.iter().any(|known| name.starts_with(known)),
+        other => !other.eq_ignore_ascii_case(HOST) && !other.eq_ignore_ascii_case(SERVICE),
+    };
+    (!known).then(|| {
+        let what = format!(
+            "SageMaker publishes no {name} in {}: the alarm would never have data",
+            metric.namespace
+        );
+        (Rule::UnknownMetric, what)
+    })
+}
+
+fn unit_set(metric: &CustomMetric) -> Option<Objection> {
+    let unit = metric.unit.as_ref()?;
+    let what = format!(
+        "`unit: {unit}` finds no data at all if {} is published with another one",
+        metric.name
+    );
+    Some((Rule::UnitSet, what))
+}
+
+fn flapping(tracking: &TargetTracking) -> Option<Objection> {
+    let (out, scale_in) = (tracking.scale_out_cooldown, tracking.scale_in_cooldown);
+    (!tracking.disable_scale_in && scale_in <= out).then(|| {
+        let what = format!(
+            "it scales in {scale_in} after a change and out after {out}, and an instance takes minutes to start"
+        );
+        (Rule::FlappingCooldowns, what)
+    })
+}
+
+fn step_findings(step: &StepPolicy) -> Vec<Objection> {
+    let mut found = Vec::new();
+    let alarm = &step.alarm;
+    let wakes = matches!(
+        alarm.metric.name.as_str(),
+        "HasBacklogWithoutCapacity" | "NoCapacityInvocationFailures"
+    );
+    if wakes && alarm.comparison == Comparison::Greater && alarm.threshold.get() >= 1.0 {
+        let what = format!(
+            "the alarm asks for more than {}, and one waiting request makes it 1",
+            alarm.threshold
+        );
+        found.push((Rule::WakeNeedsTwo, what));
+    }
+    found.extend(unknown_metric(&alarm.metric));
+    found.extend(unit_set(&alarm.metric));
+    let upward = alarm.comparison.is_upward();
+    for step in &step.scaling.steps {
+        let below = step.upper.is_some_and(|upper| upper.get() <= 0.0);
+        let above = step.lower.is_some_and(|lower| lower.get() >= 0.0);
+        let beyond = if upward {
+            below
+        } else {
+            above && step.lower.is_some_and(|l| l.get() > 0.0)
+        };
+        if beyond {
+            let what = format!(
+                "a step on the other side of the threshold: the alarm goes off {} {}",
+                alarm.comparison.sign(),
+                alarm.threshold
+            );
+            found.push((Rule::UnreachableStep, what));
+        }
+    }
+    found
+}
+
+fn removes(policy: &Policy) -> bool {
+    match &policy.kind {
+        PolicyKind::TargetTracking(tracking) => !tracking.disable_scale_in,
+        PolicyKind::Step(step) => {
+            let exact = step.scaling.adjustment == Adjustment::ExactCapacity;
+            exact || step.scaling.steps.iter().any(|step| step.adjustment < 0)
+        }
+    }
+}
+
+fn target_findings(target: &DesiredTarget) -> Vec<Objection> {
+    let mut found = Vec::new();
+    let policies = &target.policies;
+    let is_step = |p: &&Policy| matches!(p.kind, PolicyKind::Step(_));
+    let bounds = target.bounds;
+    if policies.is_empty() {
+        found.push((Rule::NoPolicies, "nothing scales it".to_owned()));
+    } else if bounds.min() == bounds.max() {
+        found.push((
+            Rule::FixedBounds,
+            format!("bounds {bounds} leave its policies no choice"),
+        ));
+    }
+    let adds = |p: &Policy| match &p.kind {
+        PolicyKind::Step(step) => {
+            let relative = step.scaling.adjustment != Adjustment::PercentChangeInCapacity;
+            relative && step.scaling.steps.iter().any(|step| step.adjustment > 0)
+        }
+        PolicyKind::TargetTracking(_) => false,
+    };
+    if bounds.min() == Capacity::ZERO && !policies.is_empty() && !policies.iter().any(adds) {
+        let what = "it may go down to 0, and a metric per instance says nothing at 0".to_owned();
+        found.push((Rule::NoWakeFromZero, what));
+    }
+    if !policies.is_empty() && !policies.iter().any(removes) {
+        found.push((
+            Rule::OnlyGrows,
+            "no policy ever removes capacity".to_owned(),
+        ));
+    }
+    let tracks_both_ways = policies.iter().any(|p| !is_step(&p) && removes(p));
+    if tracks_both_ways && policies.iter().filter(is_step).any(removes) {
+        let what =
+            "a step policy removes capacity without asking target tracking, which adds it again"
+                .to_owned();
+        found.push((Rule::StepFightsTracking, what));
+    }
+    if let Some(suspended) = target.suspended.filter(|s| s.any()) {
+        found.push((
+            Rule::Suspended,
+            format!("{suspended} is suspended until the config says otherwise"),
+        ));
+    }
+    found
+}
