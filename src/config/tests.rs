@@ -300,6 +300,7 @@ fn found(target: &str) -> Vec<&'static str> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table, a row per case")]
 fn the_lint_objects_to_what_will_not_do_what_it_looks_like() {
     let bounds = "bounds: { min: 1, max: 4 }";
     let tracking = |rest: &str| {

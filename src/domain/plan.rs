@@ -89,7 +89,14 @@ pub enum Wait {
     /// The endpoint does not exist.
     EndpointMissing(EndpointName),
     /// The endpoint is in a status in which nothing can be scaled.
-    EndpointBusy(EndpointName, EndpointStatus),
+    EndpointBusy {
+        /// The endpoint.
+        endpoint: EndpointName,
+        /// Its status.
+        status: EndpointStatus,
+        /// When AWS last changed it.
+        since: DateTime<Utc>,
+    },
     /// The endpoint has no such variant; the ones it has are listed.
     VariantMissing {
         /// The endpoint.
@@ -111,7 +118,7 @@ impl Wait {
     pub fn label(&self) -> &'static str {
         match self {
             Self::EndpointMissing(_) => "endpoint_missing",
-            Self::EndpointBusy(..) => "endpoint_busy",
+            Self::EndpointBusy { .. } => "endpoint_busy",
             Self::VariantMissing { .. } => "variant_missing",
             Self::Unseen(_) => "unseen",
             Self::Unsupported => "unsupported",

@@ -291,7 +291,11 @@ mod tests {
             Verdict::Changes,
             Verdict::Held,
             Verdict::Waiting(Wait::EndpointMissing(endpoint())),
-            Verdict::Waiting(Wait::EndpointBusy(endpoint(), EndpointStatus::Updating)),
+            Verdict::Waiting(Wait::EndpointBusy {
+                endpoint: endpoint(),
+                status: EndpointStatus::Updating,
+                since: DateTime::UNIX_EPOCH,
+            }),
             Verdict::Waiting(Wait::VariantMissing {
                 endpoint: endpoint(),
                 variant,

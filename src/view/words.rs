@@ -14,9 +14,14 @@ pub fn wait_text(wait: &Wait) -> String {
         Wait::EndpointMissing(endpoint) => {
             format!("endpoint {endpoint} does not exist; waiting for it to appear")
         }
-        Wait::EndpointBusy(endpoint, status) => {
-            format!("endpoint {endpoint} is {status}; left alone until it is InService")
-        }
+        Wait::EndpointBusy {
+            endpoint,
+            status,
+            since,
+        } => format!(
+            "endpoint {endpoint} is {status} since {}; left alone until it is InService",
+            since.format("%H:%M UTC")
+        ),
         Wait::VariantMissing {
             endpoint,
             variant,

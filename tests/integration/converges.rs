@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use evenkeel::domain::Verdict;
 use evenkeel::domain::{PassOutcome, TargetId};
 
 use crate::world::{THREE, THREE_CONFIG, World, request, scope};
@@ -219,6 +220,13 @@ async fn a_policy_deleted_while_the_endpoint_updates_is_mended_when_it_is_in_ser
             .count("settled: endpoint/embed/variant/AllTraffic: endpoint_busy")
             >= 1
     );
+    let snapshot = world.snapshot();
+    let id = "endpoint/embed/variant/AllTraffic".parse().unwrap();
+    let Verdict::Waiting(wait) = &snapshot.scopes[&scope()].targets[&id].verdict else {
+        panic!("it waits");
+    };
+    let text = evenkeel::view::wait_text(wait);
+    assert!(text.contains("is Updating since 06:02 UTC"), "{text}");
     world.run_for(Duration::from_mins(8)).await;
     assert_eq!(world.policies("embed").len(), 1);
     assert_eq!(world.bounds("embed"), Some((1, 10)));

@@ -99,7 +99,11 @@ fn variant_wait(
         });
     };
     if seen.status != EndpointStatus::InService {
-        return Some(Wait::EndpointBusy(endpoint.clone(), seen.status.clone()));
+        return Some(Wait::EndpointBusy {
+            endpoint: endpoint.clone(),
+            status: seen.status.clone(),
+            since: seen.modified,
+        });
     }
     let Some(variants) = &seen.variants else {
         let part = Part::Variants(endpoint.clone());
