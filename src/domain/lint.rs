@@ -1,6 +1,6 @@
 //! The lint: what AWS accepts, and what will still not do what it looks like.
 //!
-//! These findings follow from the config alone. Numbers in brackets are rows of aws-autoscaling.md section 9.
+//! These findings follow from the config alone. Rows are those of aws-autoscaling.md section 9.
 
 use std::fmt;
 use std::str::FromStr;
@@ -36,29 +36,29 @@ impl Severity {
 /// A rule, by the id with which it is silenced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
-    /// The name of a policy and its metric say different things [6].
+    /// The name of a policy and its metric say different things (row 6).
     NameMetricMismatch,
-    /// A utilisation that adds up over cores is held at a value for one core [8].
+    /// A utilisation that adds up over cores is held at a value for one core (row 8).
     UtilizationPerCore,
-    /// A target that looks like requests per second, where AWS counts per minute [7].
+    /// A target that looks like requests per second, where AWS counts per minute (row 7).
     PerSecondTarget,
-    /// A concurrency of less than 2, where the metric is a maximum over 10 s [9].
+    /// A concurrency of less than 2, where the metric is a maximum over 10 s (row 9).
     TinyConcurrency,
-    /// The metric does not fall as capacity rises [33].
+    /// The metric does not fall as capacity rises (row 33).
     NotProportional,
-    /// The metric is not in this namespace, or is not known at all [5].
+    /// The metric is not in this namespace, or is not known at all (row 5).
     UnknownMetric,
-    /// A unit that has to match what is published [5].
+    /// A unit that has to match what is published (row 5).
     UnitSet,
-    /// Cooldowns that invite flapping [36].
+    /// Cooldowns that invite flapping (row 36).
     FlappingCooldowns,
-    /// A minimum of zero that nothing leaves [18].
+    /// A minimum of zero that nothing leaves (row 18).
     NoWakeFromZero,
-    /// An alarm that one request does not set off [19].
+    /// An alarm that one request does not set off (row 19).
     WakeNeedsTwo,
-    /// Nothing may ever remove capacity [12].
+    /// Nothing may ever remove capacity (row 12).
     OnlyGrows,
-    /// A step policy scales in beside target tracking [36].
+    /// A step policy scales in beside target tracking (row 36).
     StepFightsTracking,
     /// Steps that the alarm can never reach.
     UnreachableStep,
@@ -66,7 +66,7 @@ pub enum Rule {
     FixedBounds,
     /// Nothing that scales.
     NoPolicies,
-    /// Kinds of scaling that are suspended for good [12].
+    /// Kinds of scaling that are suspended for good (row 12).
     Suspended,
 }
 
