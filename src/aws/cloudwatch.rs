@@ -10,12 +10,11 @@ use chrono::{DateTime, Utc};
 use super::convert;
 use super::error::{classify, unreadable};
 use super::pages::turn;
-use super::scaling::absent_is_deleted;
 use crate::domain::{
     AlarmRule, AlarmState, CustomMetric, Datapoint, MathMetric, MathPart, MissingData, Number,
     ObservedAlarm,
 };
-use crate::ports::{AlarmApi, ApiError, Listing, MetricQuery, MetricSource};
+use crate::ports::{AlarmApi, ApiError, Listing, MetricQuery, MetricSource, absent_is_deleted};
 
 /// The adapter.
 #[derive(Debug, Clone)]

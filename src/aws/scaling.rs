@@ -14,7 +14,7 @@ use crate::domain::{
     Activity, Bounds, ObservedPolicy, ObservedTarget, Policy, PolicyKind, PolicyName, Suspension,
     TargetId,
 };
-use crate::ports::{ApiError, ErrorKind, Listing, ScalingApi};
+use crate::ports::{ApiError, Listing, ScalingApi, absent_is_deleted};
 
 /// The adapter.
 #[derive(Debug, Clone)]
@@ -159,13 +159,5 @@ impl ScalingApi for ApplicationAutoScaling {
             .map(drop)
             .map_err(|error| classify("DeleteScalingPolicy", &error));
         absent_is_deleted(deleted)
-    }
-}
-
-/// What is not there need not be deleted.
-pub(super) fn absent_is_deleted(result: Result<(), ApiError>) -> Result<(), ApiError> {
-    match result {
-        Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
-        other => other,
     }
 }

@@ -145,6 +145,17 @@ impl fmt::Display for ApiError {
 
 impl std::error::Error for ApiError {}
 
+/// The outcome of a deletion: what is not there need not be deleted.
+///
+/// # Errors
+/// Every error but that it was not found.
+pub fn absent_is_deleted(result: Result<(), ApiError>) -> Result<(), ApiError> {
+    match result {
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

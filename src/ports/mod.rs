@@ -14,7 +14,7 @@ mod scaling;
 
 pub use clock::Clock;
 pub use endpoints::{EndpointApi, EndpointSummary};
-pub use error::{ApiError, ErrorKind};
+pub use error::{ApiError, ErrorKind, absent_is_deleted};
 pub use events::{Event, EventSink, NoEvents};
 pub use heartbeat::Heartbeats;
 pub use metrics::{AlarmApi, MetricQuery, MetricSource};

@@ -26,7 +26,7 @@ use crate::domain::{
 };
 use crate::ports::{
     AlarmApi, ApiError, EndpointApi, EndpointSummary, ErrorKind, Listing, MetricQuery,
-    MetricSource, RequestLog, ScalingApi, ScopePorts,
+    MetricSource, RequestLog, ScalingApi, ScopePorts, absent_is_deleted,
 };
 use shapes::{
     alarm_shape, math_shape, observed_activity, observed_alarm, observed_policy, steps_shape,
@@ -288,14 +288,6 @@ impl ScalingApi for Door {
         absent_is_deleted(self.call(AAS, "DeleteScalingPolicy", |world| {
             world.delete_scaling_policy(&query).map(drop)
         }))
-    }
-}
-
-/// What is not there need not be deleted.
-fn absent_is_deleted(result: Result<(), ApiError>) -> Result<(), ApiError> {
-    match result {
-        Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
-        other => other,
     }
 }
 
