@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 
 use crate::config::target_shape;
 use crate::domain::{
-    Bounds, BoundsError, DesiredTarget, Observation, ObservedPolicy, ObservedPolicyKind,
-    ObservedTarget, OwnerName, Policy, PolicyKind, StepPolicy, StepScaling, TargetId, alarm_name,
-    lint,
+    Bounds, BoundsError, DesiredTarget, Manage, Observation, ObservedPolicy, ObservedPolicyKind,
+    ObservedTarget, OwnerName, Policy, PolicyKind, PolicyName, StepPolicy, StepScaling, TargetId,
+    alarm_name, lint,
 };
 
 pub use files::{Call, Operation, read_calls};
@@ -32,6 +32,8 @@ pub struct Found {
     pub targets: Vec<Adopted>,
     /// What no config of this version can say, in sentences.
     pub left_out: Vec<String>,
+    /// Policies that are left out of their targets. Those that carry our name would be pruned.
+    pub left_policies: Vec<PolicyName>,
 }
 
 /// What of an observation can be declared. The observation must hold all alarms of the account: those of step policies
@@ -41,7 +43,11 @@ pub fn adopt(observed: &Observation) -> Found {
     let mut found = Found::default();
     for (id, held) in &observed.targets {
         match id {
-            TargetId::Instances { .. } => found.targets.push(adopt_target(held, observed)),
+            TargetId::Instances { .. } => {
+                let (adopted, left) = adopt_target(held, observed);
+                found.targets.push(adopted);
+                found.left_policies.extend(left);
+            }
             TargetId::ProvisionedConcurrency { .. } | TargetId::Copies { .. } => {
                 found.left_out.push(format!(
                     "{id}: this version does not manage targets that scale {}",
@@ -53,7 +59,8 @@ pub fn adopt(observed: &Observation) -> Found {
     found
 }
 
-fn adopt_target(held: &ObservedTarget, observed: &Observation) -> Adopted {
+fn adopt_target(held: &ObservedTarget, observed: &Observation) -> (Adopted, Vec<PolicyName>) {
+    let mut left = Vec::new();
     let mut remarks = Vec::new();
     let mut policies = Vec::new();
     for policy in observed
@@ -65,7 +72,10 @@ fn adopt_target(held: &ObservedTarget, observed: &Observation) -> Adopted {
     {
         match adopt_policy(policy, observed) {
             Ok(policy) => policies.push(policy),
-            Err(why) => remarks.push(format!("policy `{}` is left out: {why}", policy.name)),
+            Err(why) => {
+                remarks.push(format!("policy `{}` is left out: {why}", policy.name));
+                left.push(policy.name.clone());
+            }
         }
     }
     let bounds = Bounds::new(held.min, held.max);
@@ -86,7 +96,7 @@ fn adopt_target(held: &ObservedTarget, observed: &Observation) -> Adopted {
             finding.rule
         )
     }));
-    Adopted { target, remarks }
+    (Adopted { target, remarks }, left)
 }
 
 fn adopt_policy(policy: &ObservedPolicy, observed: &Observation) -> Result<Policy, String> {
@@ -161,6 +171,11 @@ pub fn write(found: &Found, origin: &str) -> Result<String, String> {
     if found.targets.is_empty() {
         text.push_str("targets: []\n");
         return Ok(text);
+    }
+    let ours = Manage::default();
+    if found.left_policies.iter().any(|name| ours.owns(name)) {
+        text.push_str("# Policies left out below carry evenkeel's name: without this they would be removed.\n");
+        text.push_str("manage: { prune: never }\n");
     }
     text.push_str("targets:\n");
     for adopted in &found.targets {

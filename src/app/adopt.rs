@@ -63,7 +63,7 @@ pub(super) async fn import(
 fn print(found: &Found, origin: &str, console: Console) -> Result<u8, Failure> {
     console.out(&write(found, origin).map_err(Failure::Internal)?);
     let policies: usize = found.targets.iter().map(|t| t.target.policies.len()).sum();
-    let left_out = found.left_out.len();
+    let left_out = found.left_out.len() + found.left_policies.len();
     console.note(&format!(
         "evenkeel: targets: {}, policies: {policies}, left out: {left_out}",
         found.targets.len()

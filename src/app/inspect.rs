@@ -115,9 +115,13 @@ pub(super) fn iam_policy(
     if account.is_none() {
         console.note("evenkeel: the policy is for any account; name yours with --account");
     }
+    let variable = |name| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let region = scope.region.clone();
+    let region =
+        region.or_else(|| variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")));
     let place = IamPlace {
         account: account.unwrap_or("*"),
-        region: scope.region.as_deref().unwrap_or("*"),
+        region: region.as_deref().unwrap_or("*"),
     };
     let policy = view::iam_policy(fleet, config.daemon.mode, place);
     console.out(&format!("{policy:#}\n"));

@@ -292,7 +292,15 @@ fn read_math(node: &Node<'_>, target: &TargetId) -> Option<MathMetric> {
         MathPart::Series(_) => None,
     });
     let texts: Vec<&str> = texts.chain([expression.as_str()]).collect();
-    for id in parts.keys() {
+    for word in texts.iter().flat_map(|text| unknown_ids(text, &parts)) {
+        node.report(
+            format!("an expression names `{word}`, and there is no such metric or expression"),
+            "name it under `metrics` or `expressions`",
+        );
+    }
+    // These functions take all metrics, whatever they are called.
+    let takes_all = texts.iter().any(|text| text.contains("METRICS("));
+    for id in parts.keys().filter(|_| !takes_all) {
         if !texts.iter().any(|text| MathMetric::names(text, id)) {
             node.report(
                 format!("`{id}` is used nowhere"),
@@ -308,6 +316,17 @@ fn read_math(node: &Node<'_>, target: &TargetId) -> Option<MathMetric> {
         return None;
     }
     Some(MathMetric { expression, parts })
+}
+
+/// Words of an expression that begin with a small letter, as ids do and functions do not, and that are no parts. What
+/// stands in quotes is a text.
+fn unknown_ids<'t>(text: &'t str, parts: &BTreeMap<String, MathPart>) -> Vec<&'t str> {
+    let unquoted = text.split(['"', '\'']).step_by(2);
+    let words = unquoted.flat_map(|t| t.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')));
+    words
+        .filter(|word| word.starts_with(|c: char| c.is_ascii_lowercase()))
+        .filter(|word| !parts.contains_key(*word))
+        .collect()
 }
 
 fn read_custom(node: &Node<'_>, target: &TargetId) -> Option<CustomMetric> {

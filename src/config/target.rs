@@ -1,14 +1,14 @@
 //! The sections `profiles` and `targets`.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Scope;
 use super::node::{Node, nearest};
 use super::policy::read_policies;
 use crate::domain::{
-    Bounds, Capacity, DesiredFleet, DesiredTarget, EndpointName, OwnerName, Rule, ScopeName,
-    Suspension, TargetId, VariantName,
+    Bounds, Capacity, DesiredFleet, DesiredTarget, EndpointName, OwnerName, Policy, Rule,
+    ScopeName, Suspension, TargetId, VariantName,
 };
 
 const PROFILE_KEYS: [&str; 2] = ["bounds", "policies"];
@@ -80,6 +80,7 @@ pub(super) fn read_targets(
     owner: &OwnerName,
 ) {
     let mut first_places: BTreeMap<(ScopeName, TargetId), String> = BTreeMap::new();
+    let mut alarms: BTreeSet<(ScopeName, String)> = BTreeSet::new();
     for entry in node.entries() {
         let Some((scope, target)) = read_target(&entry, profiles, scopes, owner) else {
             continue;
@@ -94,6 +95,14 @@ pub(super) fn read_targets(
                 "keep one of the two",
             );
             continue;
+        }
+        for name in target.policies.iter().filter_map(Policy::adopted_alarm) {
+            if !alarms.insert((scope.clone(), name.to_owned())) {
+                entry.report(
+                    format!("alarm `{name}` drives a second policy"),
+                    "give each step policy an alarm of its own",
+                );
+            }
         }
         first_places.insert((scope.clone(), target.id.clone()), place);
         if let Some((_, fleet)) = scopes.get_mut(&scope) {

@@ -448,3 +448,34 @@ fn the_lint_has_nothing_against_the_shipped_configs() {
         assert_eq!(findings, [], "{file}");
     }
 }
+
+#[test]
+fn mistakes_in_metric_math_are_told() {
+    let of = |metric: &str| {
+        let text = format!(
+            "targets:\n  - {{ endpoint: c, variant: v, bounds: {{ min: 1, max: 2 }}, policies: [{{ target_tracking: {{ \
+             target: 1, metric: {{ {metric} }} }} }}] }}\n"
+        );
+        load_text("evenkeel.yaml", &text)
+    };
+    let a = "metrics: { a: { namespace: App, name: A, statistic: Sum } }";
+    for good in [
+        "expression: SUM(METRICS())",
+        "expression: 'FILL(a, 0) * 2'",
+        "expression: 'IF(a > 1, a, 1)'",
+    ] {
+        assert!(of(&format!("{good}, {a}")).is_ok(), "{good}");
+    }
+    for (bad, part) in [
+        ("expression: a + c", "names `c`"),
+        ("expression: '2 * 2'", "`a` is used nowhere"),
+        ("expression: b, expressions: { b: 'a + x' }", "names `x`"),
+        (
+            "expression: a, expressions: { result: '1' }",
+            "`result` is no id",
+        ),
+    ] {
+        let problems = of(&format!("{bad}, {a}")).unwrap_err();
+        assert!(problems.contains(part), "{bad}: {problems}");
+    }
+}

@@ -6,7 +6,7 @@ use std::fmt;
 use super::bounds::Bounds;
 use super::lint::Rule;
 use super::name::{OwnerName, PolicyName, ScopeName};
-use super::policy::{Policy, PolicyKind};
+use super::policy::Policy;
 use super::target::TargetId;
 
 /// One target as declared.
@@ -119,11 +119,8 @@ impl DesiredFleet {
     #[must_use]
     pub fn adopted_alarms(&self) -> Vec<String> {
         let policies = self.targets.values().flat_map(|target| &target.policies);
-        let name = |policy: &Policy| match &policy.kind {
-            PolicyKind::Step(step) => step.alarm_name.clone(),
-            PolicyKind::TargetTracking(_) => None,
-        };
-        policies.filter_map(name).collect()
+        let names = policies.filter_map(Policy::adopted_alarm);
+        names.map(str::to_owned).collect()
     }
 
     /// A scope in which nothing is declared.

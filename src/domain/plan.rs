@@ -152,6 +152,22 @@ pub enum Note {
     },
     /// AWS has kinds of scaling suspended, and the config says nothing of it. It is left so.
     Suspended(Suspension),
+    /// A declared policy can not have its alarm: one of this name exists, and does something else.
+    AlarmTaken {
+        /// The declared policy.
+        name: PolicyName,
+        /// The alarm.
+        alarm: String,
+        /// What it does now.
+        action: String,
+    },
+    /// Another alarm triggers a declared step policy too.
+    ExtraAlarm {
+        /// The declared policy.
+        name: PolicyName,
+        /// The other alarm.
+        alarm: String,
+    },
     /// The alarm of a declared policy can not be judged: the list of alarms could not be read to its end.
     AlarmUnseen {
         /// The declared policy.
@@ -173,11 +189,12 @@ impl Note {
     #[must_use]
     pub fn holds(&self) -> bool {
         match self {
-            Self::ForeignPolicy { .. } | Self::Suspended(_) => false,
+            Self::ForeignPolicy { .. } | Self::Suspended(_) | Self::ExtraAlarm { .. } => false,
             Self::TypeTaken { .. }
             | Self::MetricTaken { .. }
             | Self::PolicyUnseen { .. }
-            | Self::AlarmUnseen { .. } => true,
+            | Self::AlarmUnseen { .. }
+            | Self::AlarmTaken { .. } => true,
         }
     }
 }

@@ -198,6 +198,15 @@ impl Policy {
         }
     }
 
+    /// What its alarm is called, if someone else named it.
+    #[must_use]
+    pub fn adopted_alarm(&self) -> Option<&str> {
+        match &self.kind {
+            PolicyKind::Step(step) => step.alarm_name.as_deref(),
+            PolicyKind::TargetTracking(_) => None,
+        }
+    }
+
     /// The value that the watched metric is compared with.
     #[must_use]
     pub fn aim(&self) -> f64 {

@@ -20,7 +20,7 @@ pub struct Executed {
     pub done: usize,
     /// Writes that failed.
     pub failed: usize,
-    /// Targets passed over because their writes failed lately, or because someone keeps changing them back.
+    /// Targets passed over because their writes failed lately.
     pub backed_off: usize,
     /// Whether it was stopped in between.
     pub cancelled: bool,
@@ -65,7 +65,10 @@ pub async fn execute(
             .failures
             .get(&entry.id)
             .is_some_and(|failure| now < failure.retry_at);
-        if failed_lately || executor.left_alone.contains_key(&entry.id) {
+        if executor.left_alone.contains_key(&entry.id) {
+            continue;
+        }
+        if failed_lately {
             outcome.backed_off += 1;
             continue;
         }

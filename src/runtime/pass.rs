@@ -35,8 +35,8 @@ pub struct Reconciler {
     passes: u64,
     failures: BTreeMap<TargetId, WriteFailure>,
     corrections: Corrections,
-    /// Targets that the pass before wrote without a failure.
-    written: BTreeSet<TargetId>,
+    /// Targets that were as declared, or made so, at any time since the config was loaded.
+    settled: BTreeSet<TargetId>,
     told: Told,
 }
 
@@ -80,7 +80,7 @@ impl Reconciler {
             passes: 0,
             failures: BTreeMap::new(),
             corrections: Corrections::default(),
-            written: BTreeSet::new(),
+            settled: BTreeSet::new(),
             told: Told::default(),
         }
     }
@@ -93,7 +93,6 @@ impl Reconciler {
         if reason == PassReason::Reload {
             // The operator may have mended what made writes fail.
             self.failures.clear();
-            self.corrections.forget();
             self.observer.forget_policies();
         }
         self.passes += 1;
@@ -145,6 +144,10 @@ impl Reconciler {
         // After a reload a difference is what the operator asked for, not what someone else did.
         let same_config = self.told.config.replace(settings.loaded) == Some(settings.loaded);
         let was_converged = self.tell_plan(&planned, same_config);
+        if !same_config {
+            self.settled.clear();
+            self.corrections.forget();
+        }
         let conflicts = self.conflicts(summary.at);
         self.failures.retain(|id, _| fleet.targets.contains_key(id));
         let mut executed = Executed::default();
@@ -166,12 +169,7 @@ impl Reconciler {
                     self.observer.forget_policies();
                 }
                 if !executed.cancelled {
-                    let again = if same_config {
-                        was_converged
-                    } else {
-                        BTreeSet::new()
-                    };
-                    self.count_corrections(&planned, &again, &conflicts, summary.at);
+                    self.count_corrections(&planned, &conflicts, summary.at);
                 }
                 self.told.violations.clear();
             }
@@ -218,27 +216,27 @@ impl Reconciler {
         conflicts
     }
 
-    /// Counts what was mended although it had been as declared, or had just been written.
+    /// Counts what had to be mended although it had been as declared, or made so, under the same config. What moves
+    /// capacity keeps an endpoint busy in between, so the pass before need not have seen it as declared.
     fn count_corrections(
         &mut self,
         planned: &Plan,
-        was_converged: &BTreeSet<TargetId>,
         left_alone: &BTreeMap<TargetId, Conflict>,
         now: DateTime<Utc>,
     ) {
-        let done = |id: &TargetId| !self.failures.contains_key(id) && !left_alone.contains_key(id);
-        let entries = planned
-            .targets
-            .iter()
-            .filter(|entry| !entry.actions.is_empty());
-        let written: BTreeSet<TargetId> =
-            entries.map(|entry| entry.id.clone()).filter(done).collect();
-        for target in &written {
-            if was_converged.contains(target) || self.written.contains(target) {
-                self.corrections.mended(target, now);
+        for entry in &planned.targets {
+            let id = &entry.id;
+            let is_converged = entry.verdict == Verdict::Converged;
+            let written = !entry.actions.is_empty()
+                && !self.failures.contains_key(id)
+                && !left_alone.contains_key(id);
+            if written && self.settled.contains(id) {
+                self.corrections.mended(id, now);
+            }
+            if written || is_converged {
+                self.settled.insert(id.clone());
             }
         }
-        self.written = written;
     }
 
     fn tell_gaps(&mut self, observed: &Observation) {

@@ -20,12 +20,17 @@ pub struct IamPlace<'a> {
 
 impl IamPlace<'_> {
     fn arn(&self, service: &str, resource: &str) -> String {
+        self.arn_in(self.region, service, resource)
+    }
+
+    /// IAM is not in a region, and yet in a partition.
+    fn arn_in(&self, region: &str, service: &str, resource: &str) -> String {
         let partition = match self.region {
             region if region.starts_with("cn-") => "aws-cn",
             region if region.starts_with("us-gov-") => "aws-us-gov",
             _ => "aws",
         };
-        let Self { account, region } = self;
+        let account = self.account;
         format!("arn:{partition}:{service}:{region}:{account}:{resource}")
     }
 }
@@ -62,10 +67,20 @@ fn writes(fleet: &DesiredFleet, place: IamPlace<'_>) -> [Value; 4] {
     if fleet.manage.prune != Prune::Never {
         scaling.push("application-autoscaling:DeleteScalingPolicy");
     }
-    let alarms = [
+    let mut alarms = vec![
         "alarm:TargetTracking*".to_owned(),
         format!("alarm:{}/*", fleet.manage.owner),
     ];
+    alarms.extend(
+        fleet
+            .adopted_alarms()
+            .iter()
+            .map(|name| format!("alarm:{name}")),
+    );
+    let alarms: Vec<String> = alarms
+        .iter()
+        .map(|alarm| place.arn("cloudwatch", alarm))
+        .collect();
     let service = "sagemaker.application-autoscaling.amazonaws.com";
     let role = format!(
         "aws-service-role/{service}/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
@@ -88,13 +103,13 @@ fn writes(fleet: &DesiredFleet, place: IamPlace<'_>) -> [Value; 4] {
             "Sid": "Alarms",
             "Effect": "Allow",
             "Action": ["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"],
-            "Resource": alarms.map(|alarm| place.arn("cloudwatch", &alarm)),
+            "Resource": alarms,
         }),
         json!({
             "Sid": "ServiceLinkedRoleOnce",
             "Effect": "Allow",
             "Action": "iam:CreateServiceLinkedRole",
-            "Resource": IamPlace { region: "", ..place }.arn("iam", &format!("role/{role}")),
+            "Resource": place.arn_in("", "iam", &format!("role/{role}")),
             "Condition": { "StringLike": { "iam:AWSServiceName": service } },
         }),
     ]
@@ -107,7 +122,7 @@ fn endpoints(fleet: &DesiredFleet, place: IamPlace<'_>) -> Vec<String> {
         .keys()
         .filter_map(|id| id.endpoint())
         .collect();
-    if names.len() > MOST_NAMES {
+    if names.is_empty() || names.len() > MOST_NAMES {
         return vec![place.arn("sagemaker", "endpoint/*")];
     }
     let arn = |name: &&EndpointName| {

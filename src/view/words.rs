@@ -60,6 +60,16 @@ pub fn note_text(note: &Note) -> String {
         Note::Suspended(kinds) => format!(
             "AWS has {kinds} suspended, and the config says nothing of it; left so (`suspended:` in the config decides)"
         ),
+        Note::AlarmTaken {
+            name,
+            alarm,
+            action,
+        } => format!(
+            "policy `{name}` waits for its alarm: `{alarm}` exists and triggers {action}; give another `alarm.name`"
+        ),
+        Note::ExtraAlarm { name, alarm } => format!(
+            "alarm `{alarm}` triggers policy `{name}` too, beside the declared one; left alone"
+        ),
         Note::AlarmUnseen { name, gap } => format!(
             "the alarm of policy `{name}` waits: {} could not be read: {}",
             gap.part, gap.why

@@ -198,6 +198,22 @@ class RoundTrip(unittest.TestCase):
         self.apply()
         self.assertEqual(self.evenkeel("plan").returncode, 0)
 
+    def test_what_import_leaves_out_is_not_removed(self):
+        """A step policy of our name without an alarm can not be declared; it must not be pruned for that."""
+        self.scaling.register_scalable_target(**IDS, MinCapacity=1, MaxCapacity=3)
+        self.scaling.put_scaling_policy(
+            **IDS, PolicyName="evenkeel-old", PolicyType="StepScaling",
+            StepScalingPolicyConfiguration={
+                "AdjustmentType": "ChangeInCapacity",
+                "StepAdjustments": [{"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 1}]},
+        )  # fmt: skip
+        command = [BINARY, "import", "--endpoint-url", self.sandbox.url]
+        imported = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+        self.assertIn("left out: 1", imported.stderr)
+        pathlib.Path(self.config).write_text(imported.stdout)
+        plan = self.evenkeel("plan")
+        self.assertEqual(plan.returncode, 0, imported.stdout + plan.stdout + plan.stderr)
+
     def test_each_change_by_hand_is_one_difference_in_the_right_words(self):
         self.apply()
         tracking, register = "evenkeel-invocations_per_instance", self.scaling.register_scalable_target

@@ -414,3 +414,68 @@ async fn endpoints_that_nobody_scales_are_reported() {
     world.pass().await;
     assert_eq!(unscaled(&world), ["embed"], "unread is not empty");
 }
+
+/// An alarm that pages someone is not turned into one of ours; another alarm on our policy is mentioned.
+#[tokio::test(start_paused = true)]
+async fn an_alarm_that_does_something_else_is_not_taken() {
+    let named = STEPS.replace("alarm: { ", "alarm: { name: pager, ");
+    let world = World::new(ONE, &config(&named, ""));
+    let pager = json!({
+        "AlarmName": "pager", "Namespace": "App", "MetricName": "Errors", "Statistic": "Sum", "Period": 60,
+        "EvaluationPeriods": 1, "Threshold": 9.0, "ComparisonOperator": "GreaterThanThreshold",
+        "AlarmActions": ["arn:aws:sns:us-east-1:123456789012:pager"],
+    });
+    let put: PutMetricAlarm = request(pager);
+    world.aws(|aws| aws.put_metric_alarm(&put).unwrap());
+    assert_eq!(world.pass().await.done, 2);
+    assert_eq!(
+        alarm(&world, "pager").unwrap().metric_name.as_deref(),
+        Some("Errors")
+    );
+    world.pass().await;
+    assert!(
+        notes(&world)[0].contains("sns:us-east-1:123456789012:pager"),
+        "{:?}",
+        notes(&world)
+    );
+
+    let world = World::new(ONE, &config(STEPS, ""));
+    world.pass().await;
+    let ours = serde_json::to_value(alarm(&world, "step-Queue").unwrap()).unwrap();
+    let mut second = ours.clone();
+    second["AlarmName"] = json!("second");
+    let put: PutMetricAlarm = request(second);
+    world.aws(|aws| aws.put_metric_alarm(&put).unwrap());
+    assert_eq!(world.pass().await.outcome, PassOutcome::Converged);
+    assert!(
+        notes(&world)[0].contains("alarm `second` triggers policy"),
+        "{:?}",
+        notes(&world)
+    );
+}
+
+/// Each flip moves capacity, so the endpoint is busy before it can be mended.
+#[tokio::test(start_paused = true)]
+async fn a_second_owner_is_noticed_although_the_endpoint_is_busy_in_between() {
+    let world = World::new(ONE, &config(TRACKING, ""));
+    let mut reconciler = world.reconciler();
+    let stop = CancellationToken::new();
+    for minute in 0..70 {
+        if minute % 10 == 9 {
+            world.register("chat", if minute % 20 == 9 { 3 } else { 2 }, 9);
+        }
+        reconciler.pass(PassReason::Interval, &stop).await;
+        world.clock.sleep(Duration::from_mins(1)).await;
+    }
+    assert!(
+        world.events.count("endpoint_busy") >= 3,
+        "{:?}",
+        world.events.lines()
+    );
+    assert_eq!(
+        world
+            .events
+            .count("conflict: endpoint/chat/variant/AllTraffic"),
+        1
+    );
+}

@@ -8,6 +8,7 @@ use super::super::name::PolicyName;
 use super::super::observed::{Observation, ObservedPolicy, ObservedPolicyKind, Part};
 use super::super::plan::{Action, ActionReason, Change, Difference, Note, Tampering, TargetPlan};
 use super::super::policy::{Policy, PolicyKind};
+use super::super::target::TargetId;
 
 /// The alarms of target tracking that no longer do what AWS made them for (aws-autoscaling.md 9, row 3). They are
 /// AWS's: they are not edited, but the policy is put again, which makes new ones.
@@ -59,7 +60,19 @@ pub(super) fn plan_alarms(
             continue;
         }
         let arn = standing.map(|s| s.arn.clone());
-        let name = wanted.alarm_name(&manage.owner, &target.id, &policy.name);
+        let own_name = wanted.alarm_name(&manage.owner, &target.id, &policy.name);
+        let others = standing.into_iter().flat_map(|s| &s.alarms);
+        entry
+            .notes
+            .extend(
+                others
+                    .filter(|other| **other != own_name)
+                    .map(|other| Note::ExtraAlarm {
+                        name: policy.name.clone(),
+                        alarm: other.clone(),
+                    }),
+            );
+        let name = own_name;
         let alarm = observed.alarms.get(&name);
         let reason = match alarm {
             None => match observed.gap(&Part::Alarms) {
@@ -78,6 +91,16 @@ pub(super) fn plan_alarms(
                 if differences.is_empty() {
                     continue;
                 }
+                // Putting it would take away what someone else has it for. One of our own name is ours.
+                let foreign = foreign_action(alarm, &target.id, &policy.name);
+                if let (Some(action), true) = (foreign, wanted.alarm_name.is_some()) {
+                    entry.notes.push(Note::AlarmTaken {
+                        name: policy.name.clone(),
+                        alarm: name,
+                        action: action.to_owned(),
+                    });
+                    continue;
+                }
                 ActionReason::AlarmDiffers(differences)
             }
         };
@@ -93,6 +116,20 @@ pub(super) fn plan_alarms(
             effects: Vec::new(),
         });
     }
+}
+
+/// What an alarm does beside triggering this policy, whose ARN ends in the same words after every registration.
+fn foreign_action<'a>(
+    alarm: &'a ObservedAlarm,
+    target: &TargetId,
+    policy: &PolicyName,
+) -> Option<&'a str> {
+    let own = format!("/{}:policyName/{policy}", target.resource_id());
+    let mut foreign = alarm
+        .actions
+        .iter()
+        .filter(|action| !action.ends_with(&own));
+    foreign.next().map(String::as_str)
 }
 
 fn alarm_differences(
