@@ -293,7 +293,7 @@ fn schedule_remark(made: &Call, place: &str) -> String {
         None => "no time zone, so UTC".to_owned(),
     };
     format!(
-        "{place}: schedule `{name}`, {schedule} ({zone}): this version does not manage schedules; what stands in AWS \
-         stays. Bounds that it sets hold until another action changes them"
+        "{place}: schedule `{name}`, {schedule} ({zone}): this version does not manage schedules, and in enforce \
+         mode it sets the bounds back that a schedule sets: use `mode: observe`"
     )
 }
