@@ -8,13 +8,14 @@ use std::time::Duration;
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
+use wildmatch::WildMatch;
 
-use super::connect::sole_scope;
+use super::connect::{matches, sole_scope};
 use super::console::Console;
 use super::failure::{FAILED, Failure};
 use crate::adopt::{Call, Found, Operation, adopt, read_calls, write};
 use crate::aws::{ScopeOptions, connect};
-use crate::cli::Common;
+use crate::cli::{Common, Output};
 use crate::domain::{Bounds, DesiredFleet, Observation, TargetId};
 use crate::ports::{Clock, NoRequestLog, RequestLog, ScopePorts};
 use crate::runtime::{Observer, SystemClock};
@@ -25,6 +26,35 @@ use crate::sim::{Door, Sandbox, SandboxClock, to_instant};
 /// Calls of an import take this long at the most, each.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Options of other commands that would be passed over in silence.
+fn refuse_what_means_nothing(common: &Common, command: &str) -> Result<(), Failure> {
+    let why = if common.scope.is_some() {
+        "--scope: there is no config to have scopes"
+    } else if common.output == Output::Json {
+        "--output json: what is written is a config, and that is YAML"
+    } else {
+        return Ok(());
+    };
+    Err(Failure::Usage(format!("{command}: {why}")))
+}
+
+/// Keeps what `--target` selects.
+fn select(found: &mut Found, common: &Common) -> Result<(), Failure> {
+    let Some(glob) = &common.target else {
+        return Ok(());
+    };
+    let pattern = WildMatch::new(glob);
+    found
+        .targets
+        .retain(|adopted| matches(&pattern, &adopted.target.id));
+    if found.targets.is_empty() {
+        return Err(Failure::Usage(format!(
+            "--target {glob}: no target that was found matches"
+        )));
+    }
+    Ok(())
+}
+
 /// Writes config for what AWS holds.
 pub(super) async fn import(
     common: &Common,
@@ -32,6 +62,7 @@ pub(super) async fn import(
     assume_role: Option<&str>,
     console: Console,
 ) -> Result<u8, Failure> {
+    refuse_what_means_nothing(common, "import")?;
     let log: Arc<dyn RequestLog> = Arc::new(NoRequestLog);
     let options = ScopeOptions {
         region: region.map(str::to_owned),
@@ -51,7 +82,8 @@ pub(super) async fn import(
         console.note("evenkeel: nothing is written: a config of half of what stands would look like all of it");
         return Ok(FAILED);
     }
-    let found = adopt(&observed);
+    let mut found = adopt(&observed);
+    select(&mut found, common)?;
     let place = region.map_or_else(String::new, |region| format!(" of {region}"));
     print(
         &found,
@@ -93,10 +125,12 @@ async fn look(ports: &ScopePorts, now: DateTime<Utc>) -> Observation {
 /// Writes config for what files of other tools say. The calls that they stand for are made against a simulated AWS,
 /// which refuses what AWS would refuse, and what then stands there is imported.
 pub(super) async fn convert(
+    common: &Common,
     files: &[PathBuf],
     bounds: Option<Bounds>,
     console: Console,
 ) -> Result<u8, Failure> {
+    refuse_what_means_nothing(common, "convert")?;
     let mut calls: Vec<(String, Call)> = Vec::new();
     for path in files {
         let name = path.display().to_string();
@@ -146,6 +180,7 @@ pub(super) async fn convert(
     let mut found = adopt(&observed);
     found.left_out.extend(left_out);
     found.left_out.extend(missing_alarms(&calls));
+    select(&mut found, common)?;
     let names: Vec<String> = files
         .iter()
         .map(|path| path.display().to_string())

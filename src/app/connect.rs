@@ -40,7 +40,8 @@ pub(super) fn load_config(common: &Common) -> Result<Config, Failure> {
     Ok(config)
 }
 
-fn matches(pattern: &WildMatch, id: &TargetId) -> bool {
+/// Whether `--target` selects a target: by its endpoint or by its resource id.
+pub(super) fn matches(pattern: &WildMatch, id: &TargetId) -> bool {
     let endpoint = id
         .endpoint()
         .is_some_and(|endpoint| pattern.matches(endpoint.as_str()));

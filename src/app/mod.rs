@@ -59,7 +59,7 @@ async fn dispatch(cli: &Cli, console: Console) -> Result<u8, Failure> {
             region,
             assume_role,
         } => adopt::import(common, region.as_deref(), assume_role.as_deref(), console).await,
-        Command::Convert { files, bounds } => adopt::convert(files, *bounds, console).await,
+        Command::Convert { files, bounds } => adopt::convert(common, files, *bounds, console).await,
         Command::IamPolicy { account } => inspect::iam_policy(common, account.as_deref(), console),
         Command::Plan => inspect::plan(common, console).await,
         Command::Status => inspect::status(common, console).await,

@@ -298,6 +298,12 @@ fn read_math(node: &Node<'_>, target: &TargetId) -> Option<MathMetric> {
             "name it under `metrics` or `expressions`",
         );
     }
+    for id in circular(&parts) {
+        node.report(
+            format!("expression `{id}` is made of itself"),
+            "let expressions name only metrics, and expressions that do not lead back to them",
+        );
+    }
     // These functions take all metrics, whatever they are called.
     let takes_all = texts.iter().any(|text| text.contains("METRICS("));
     for id in parts.keys().filter(|_| !takes_all) {
@@ -316,6 +322,27 @@ fn read_math(node: &Node<'_>, target: &TargetId) -> Option<MathMetric> {
         return None;
     }
     Some(MathMetric { expression, parts })
+}
+
+/// Expressions that can never be computed, because they need one another.
+fn circular(parts: &BTreeMap<String, MathPart>) -> Vec<&str> {
+    let mut waiting: BTreeMap<&str, &str> = parts
+        .iter()
+        .filter_map(|(id, part)| match part {
+            MathPart::Expression(text) => Some((id.as_str(), text.as_str())),
+            MathPart::Series(_) => None,
+        })
+        .collect();
+    loop {
+        let ready = waiting
+            .iter()
+            .find(|(_, text)| !waiting.keys().any(|id| MathMetric::names(text, id)))
+            .map(|(id, _)| *id);
+        match ready {
+            Some(id) => waiting.remove(id),
+            None => return waiting.into_keys().collect(),
+        };
+    }
 }
 
 /// Words of an expression that begin with a small letter, as ids do and functions do not, and that are no parts. What

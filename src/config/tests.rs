@@ -474,6 +474,10 @@ fn mistakes_in_metric_math_are_told() {
             "expression: a, expressions: { result: '1' }",
             "`result` is no id",
         ),
+        (
+            "expression: b, expressions: { b: a + c, c: b }",
+            "`c` is made of itself",
+        ),
     ] {
         let problems = of(&format!("{bad}, {a}")).unwrap_err();
         assert!(problems.contains(part), "{bad}: {problems}");

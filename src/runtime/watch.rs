@@ -94,10 +94,11 @@ impl Watcher {
             read_values(&self.ports, &queries, now),
         );
         let alarms = both(both(alarms, ours), adopted);
+        let (values, failed) = values;
         let problems: Vec<String> = [
             ("alarms", alarms.gap.as_ref()),
             ("activities", activities.gap.as_ref()),
-            ("values", values.as_ref().err()),
+            ("values", failed.as_ref()),
         ]
         .into_iter()
         .filter_map(|(what, error)| self.tell_failure(what, error))
@@ -116,9 +117,10 @@ impl Watcher {
                 held.gone = named;
                 held.gone.retain(|name| !held.alarms.contains_key(name));
             }
-            if let Ok(values) = values {
-                held.values = values;
+            if failed.is_none() {
+                held.values.clear();
             }
+            held.values.extend(values);
             keep_latest(held, activities, fleet);
         });
     }
@@ -235,37 +237,41 @@ fn queries_of(fleet: &DesiredFleet) -> Queries {
     queries
 }
 
-/// The newest mature value of each query. A period that has just ended may still be filling up.
+type Values = BTreeMap<Key, Datapoint>;
+
+/// The newest mature value of each query. A period that has just ended may still be filling up. A query that fails
+/// takes nothing from the others; the first error is told.
 async fn read_values(
     ports: &ScopePorts,
     queries: &Queries,
     now: DateTime<Utc>,
-) -> Result<BTreeMap<(TargetId, PolicyName), Datapoint>, ApiError> {
-    let mut values = BTreeMap::new();
-    let mature = |period: u32| {
+) -> (Values, Option<ApiError>) {
+    let mut values = Values::new();
+    let mut failed = None;
+    let from = back(now, VALUE_WINDOW);
+    let mut keep = |key: &Key, period: u32, points: Vec<Datapoint>| {
         let period = TimeDelta::seconds(i64::from(period));
-        move |p: &Datapoint| p.at + period + period <= now
+        let newest = points.into_iter().find(|p| p.at + period + period <= now);
+        values.extend(newest.map(|point| (key.clone(), point)));
     };
     for (key, math) in &queries.math {
-        let points = ports
-            .metrics
-            .math(math, back(now, VALUE_WINDOW), now)
-            .await?;
-        let newest = points.into_iter().find(mature(60));
-        values.extend(newest.map(|point| (key.clone(), point)));
+        match ports.metrics.math(math, from, now).await {
+            Ok(points) => keep(key, 60, points),
+            Err(error) => failed = failed.or(Some(error)),
+        }
     }
     for batch in queries.series.chunks(QUERIES_PER_CALL) {
         let asked: Vec<MetricQuery> = batch.iter().map(|(_, query)| query.clone()).collect();
-        let points = ports
-            .metrics
-            .datapoints(&asked, back(now, VALUE_WINDOW), now)
-            .await?;
-        for ((key, query), points) in batch.iter().zip(points) {
-            let newest = points.into_iter().find(mature(query.period));
-            values.extend(newest.map(|point| (key.clone(), point)));
+        match ports.metrics.datapoints(&asked, from, now).await {
+            Ok(all) => {
+                for ((key, query), points) in batch.iter().zip(all) {
+                    keep(key, query.period, points);
+                }
+            }
+            Err(error) => failed = failed.or(Some(error)),
         }
     }
-    Ok(values)
+    (values, failed)
 }
 
 fn keep_latest(held: &mut WatchSnapshot, activities: Vec<Activity>, fleet: &DesiredFleet) {

@@ -140,4 +140,12 @@ fn what_can_not_be_converted_is_said() {
         "{missing:?}"
     );
     assert_eq!(said(&["convert", &policies, "--bounds", "4..1"]).code, 64);
+    for flags in [
+        &["--scope", "x"][..],
+        &["--output", "json"],
+        &["--target", "nobody"],
+    ] {
+        let said = said(&[&["convert", &policies, "--bounds", "0..4"], flags].concat());
+        assert!(said.code == 64 && said.err.contains(flags[0]), "{said:?}");
+    }
 }

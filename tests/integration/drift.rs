@@ -479,3 +479,24 @@ async fn a_second_owner_is_noticed_although_the_endpoint_is_busy_in_between() {
         1
     );
 }
+
+/// Math is read by itself, and when that is refused the values of everything else are read all the same.
+#[tokio::test(start_paused = true)]
+async fn metric_math_that_fails_takes_no_other_value_along() {
+    let math = "{ target_tracking: { target: 10, metric: { expression: 'queue / 2', metrics: { \
+                queue: { namespace: App, name: Queue, statistic: Maximum } } } } }";
+    let world = World::new(ONE, &config(&format!("{TRACKING}, {math}"), ""));
+    world
+        .faults
+        .fail("math", evenkeel::ports::ErrorKind::Invalid);
+    world.run_for(Duration::from_mins(15)).await;
+    let snapshot = world.snapshot();
+    let watch = &snapshot.scopes[&scope()].watch;
+    let names: Vec<String> = watch
+        .values
+        .keys()
+        .map(|(_, name)| name.to_string())
+        .collect();
+    assert_eq!(names, ["evenkeel-invocations_per_instance"]);
+    assert!(watch.problems[0].contains("math"), "{:?}", watch.problems);
+}

@@ -245,6 +245,7 @@ impl MetricSource for Faults {
         until: DateTime<Utc>,
     ) -> Result<Vec<Datapoint>, ApiError> {
         self.gate("GetMetricData")?;
+        self.gate("math")?;
         self.inner.metrics.math(math, from, until).await
     }
 }
