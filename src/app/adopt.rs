@@ -8,15 +8,14 @@ use std::time::Duration;
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use wildmatch::WildMatch;
 
-use super::connect::{matches, sole_scope};
+use super::connect::sole_scope;
 use super::console::Console;
 use super::failure::{FAILED, Failure};
 use crate::adopt::{Call, Found, Operation, adopt, read_calls, write};
 use crate::aws::{ScopeOptions, connect};
 use crate::cli::{Common, Output};
-use crate::domain::{Bounds, DesiredFleet, Observation, TargetId};
+use crate::domain::{Bounds, DesiredFleet, Glob, Observation, TargetId};
 use crate::ports::{Clock, NoRequestLog, RequestLog, ScopePorts};
 use crate::runtime::{Observer, SystemClock};
 use crate::sim::engine::{Options, Span, World};
@@ -43,10 +42,10 @@ fn select(found: &mut Found, common: &Common) -> Result<(), Failure> {
     let Some(glob) = &common.target else {
         return Ok(());
     };
-    let pattern = WildMatch::new(glob);
+    let pattern = Glob::new(glob);
     found
         .targets
-        .retain(|adopted| matches(&pattern, &adopted.target.id));
+        .retain(|adopted| adopted.target.id.matches(&pattern));
     if found.targets.is_empty() {
         return Err(Failure::Usage(format!(
             "--target {glob}: no target that was found matches"
@@ -106,7 +105,8 @@ fn print(found: &Found, origin: &str, console: Console) -> Result<u8, Failure> {
 /// Everything, with all alarms: those of step policies are called anything.
 async fn look(ports: &ScopePorts, now: DateTime<Utc>) -> Observation {
     let nothing = DesiredFleet::empty(crate::domain::ScopeName::any());
-    let mut observed = Observer::new(ports.clone()).observe(&nothing, now).await;
+    let look = Observer::new(ports.clone()).observe(&nothing, now).await;
+    let mut observed = look.observed;
     let alarms = ports.alarms.alarms("").await;
     if let Some(error) = alarms.gap {
         observed.gaps.push(crate::domain::Gap {

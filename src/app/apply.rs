@@ -20,7 +20,7 @@ use crate::view::action_line;
 
 /// Prints each write as it is done.
 #[derive(Debug)]
-struct Printer(Console);
+pub(super) struct Printer(pub(super) Console);
 
 impl EventSink for Printer {
     fn emit(&self, event: &Event<'_>) {
@@ -54,7 +54,7 @@ pub(super) async fn apply(
     let looked = look(&config, common).await?;
     print_plans(
         &looked,
-        &violations(&config, &looked, config.safety),
+        &violations(&looked, config.safety),
         common,
         console,
     );
@@ -78,7 +78,7 @@ pub(super) async fn apply(
     } else {
         config.safety
     };
-    let refused = violations(&config, &looked, safety);
+    let refused = violations(&looked, safety);
     if !refused.is_empty() {
         let sentences: Vec<String> = refused.iter().map(ToString::to_string).collect();
         return Err(Failure::world(format!(
@@ -118,17 +118,15 @@ pub(super) async fn apply(
     Ok(if failed { FAILED } else { 0 })
 }
 
-async fn execute_scope(
+/// Executes the plan of one scope, and prints each write.
+pub(super) async fn execute_scope(
     config: &Config,
     common: &Common,
     (name, scope): (&ScopeName, &Looked),
     safety: Safety,
     console: Console,
 ) -> Result<Executed, Failure> {
-    let Some((_, fleet)) = config.scopes.get(name) else {
-        return Ok(Executed::default());
-    };
-    let checked = check(scope.plan.clone(), fleet, &scope.observed, safety)
+    let checked = check(scope.plan.clone(), &scope.fleet, &scope.observed, safety)
         .map_err(|_| Failure::Internal("a plan was accepted, and then refused".to_owned()))?;
     let (clock, _) = clock_for(config, common).await;
     let events: Arc<dyn EventSink> = Arc::new(Printer(console));

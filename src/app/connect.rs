@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
-use wildmatch::WildMatch;
 
 use super::failure::Failure;
 use crate::aws::{ScopeOptions, connect};
 use crate::cli::Common;
 use crate::config::{Config, Scope, Sources, load};
-use crate::domain::{ScopeName, TargetId};
+use crate::domain::{Glob, ScopeName};
 use crate::ports::{RequestLog, ScopePorts};
 
 /// Loads the config and keeps what `--scope` and `--target` select.
@@ -27,25 +26,19 @@ pub(super) fn load_config(common: &Common) -> Result<Config, Failure> {
         config.scopes.retain(|name, _| name.as_str() == wanted);
     }
     if let Some(glob) = &common.target {
-        let pattern = WildMatch::new(glob);
+        let pattern = Glob::new(glob);
         for (_, fleet) in config.scopes.values_mut() {
-            fleet.targets.retain(|id, _| matches(&pattern, id));
+            fleet.targets.retain(|id, _| id.matches(&pattern));
+            fleet.only = Some(pattern.clone());
         }
-        if config.target_count() == 0 {
+        // What a selection will pick is not known yet.
+        if config.target_count() == 0 && config.selection_count() == 0 {
             return Err(Failure::Usage(format!(
                 "--target {glob}: no declared target matches"
             )));
         }
     }
     Ok(config)
-}
-
-/// Whether `--target` selects a target: by its endpoint or by its resource id.
-pub(super) fn matches(pattern: &WildMatch, id: &TargetId) -> bool {
-    let endpoint = id
-        .endpoint()
-        .is_some_and(|endpoint| pattern.matches(endpoint.as_str()));
-    endpoint || pattern.matches(&id.resource_id())
 }
 
 /// The server that a scope is reached at instead of AWS. The general variable counts here only where none for a

@@ -14,11 +14,11 @@ use super::settings::settings;
 use crate::cli::{Common, Output};
 use crate::config::{Config, Problem, Problems, resolved};
 use crate::domain::{
-    Finding, Mode, Note, Observation, PassReason, Plan, Safety, ScopeName, Violation, check, lint,
-    plan as make_plan,
+    Change, DesiredFleet, Finding, Mode, Note, Observation, PassReason, Plan, Safety, ScopeName,
+    TargetId, Violation, check, lint, lint_world, plan as make_plan,
 };
 use crate::ports::{EventSink, NoEvents, NoRequestLog, RequestLog, ScopePorts};
-use crate::runtime::{Board, Observer, Reconciler, Watcher, nudger};
+use crate::runtime::{Board, Look, Observer, Reconciler, Watcher, nudger};
 use crate::view::{self, IamPlace, plan_json, plan_text, status_json, status_text};
 
 /// `plan` found changes.
@@ -33,13 +33,23 @@ pub(super) fn validate(common: &Common, print: bool, console: Console) -> Result
         }
         loaded => loaded?,
     };
-    if config.target_count() == 0 {
+    if config.target_count() == 0 && config.selection_count() == 0 {
         console.note("evenkeel: the config declares no targets, so nothing would be supervised");
     }
     let findings: Vec<Finding> = config
         .scopes
         .values()
         .flat_map(|(_, fleet)| fleet.targets.values().flat_map(lint))
+        .collect();
+    let of_selections: Vec<(String, Finding)> = config
+        .scopes
+        .values()
+        .flat_map(|(_, fleet)| &fleet.selections)
+        .flat_map(|selection| {
+            let about = selection.selector.to_string();
+            let found = lint(&selection.template).into_iter();
+            found.map(move |finding| (about.clone(), finding))
+        })
         .collect();
     if print {
         let tree = resolved(&config);
@@ -52,25 +62,42 @@ pub(super) fn validate(common: &Common, print: bool, console: Console) -> Result
         return Ok(0);
     }
     let (targets, scopes) = (config.target_count(), config.scopes.len());
+    let selections = config.selection_count();
     let policies: usize = config
         .scopes
         .values()
-        .flat_map(|(_, fleet)| fleet.targets.values())
+        .flat_map(|(_, fleet)| {
+            let templates = fleet.selections.iter().map(|s| &s.template);
+            fleet.targets.values().chain(templates)
+        })
         .map(|target| target.policies.len())
         .sum();
     let text = match common.output {
         Output::Json => {
             let counts = serde_json::json!({
                 "valid": true, "scopes": scopes, "targets": targets, "policies": policies,
-                "findings": findings.iter().map(view::finding_json).collect::<Vec<_>>(),
+                "selections": selections,
+                "findings": findings.iter().map(view::finding_json).chain(
+                    of_selections.iter().map(|(about, f)| view::finding_json_about(f, about))
+                ).collect::<Vec<_>>(),
             });
             format!("{counts}\n")
         }
         Output::Text => {
-            let findings: String = findings.iter().map(view::finding_text).collect();
+            let selected = of_selections.iter();
+            let selected = selected.map(|(about, f)| view::finding_text_about(f, about));
+            let findings: String = findings
+                .iter()
+                .map(view::finding_text)
+                .chain(selected)
+                .collect();
             let path = common.config.display();
+            let selections = match selections {
+                0 => String::new(),
+                n => format!(", selections: {n}"),
+            };
             format!(
-                "{findings}{path}: valid; scopes: {scopes}, targets: {targets}, policies: {policies}\n"
+                "{findings}{path}: valid; scopes: {scopes}, targets: {targets}{selections}, policies: {policies}\n"
             )
         }
     };
@@ -128,9 +155,32 @@ pub(super) fn iam_policy(
     Ok(0)
 }
 
+/// At most so many registrations are asked for their owner.
+const MOST_OWNERS: usize = 50;
+
+/// Targets whose standing registration the plan changes.
+fn registrations(plan: &Plan) -> Vec<TargetId> {
+    let stands = |change: &Change| {
+        matches!(
+            change,
+            Change::Register {
+                previous: Some(_),
+                ..
+            } | Change::Deregister { .. }
+        )
+    };
+    let changed = plan.actions().filter(|(_, action)| stands(&action.change));
+    changed
+        .map(|(id, _)| id.clone())
+        .take(MOST_OWNERS)
+        .collect()
+}
+
 /// One scope, looked at and planned for.
 pub(super) struct Looked {
     pub(super) ports: ScopePorts,
+    /// What is declared, with every selection worked into targets.
+    pub(super) fleet: DesiredFleet,
     pub(super) observed: Observation,
     pub(super) plan: Plan,
 }
@@ -148,12 +198,23 @@ pub(super) async fn look(
         let Some((_, fleet)) = config.scopes.get(&name) else {
             continue;
         };
-        let observed = Observer::new(ports.clone()).observe(fleet, now).await;
-        let plan = make_plan(fleet, &observed, now);
+        let mut observer = Observer::new(ports.clone());
+        let Look {
+            fleet,
+            mut observed,
+        } = observer.observe(fleet, now).await;
+        let mut plan = make_plan(&fleet, &observed, now);
+        // Whose a registration is that would change is worth a call each.
+        let changed = registrations(&plan);
+        if !changed.is_empty() {
+            observer.read_owners_of(&changed, &mut observed).await;
+            plan = make_plan(&fleet, &observed, now);
+        }
         looked.insert(
             name,
             Looked {
                 ports,
+                fleet,
                 observed,
                 plan,
             },
@@ -178,17 +239,10 @@ pub(super) fn warn_of_gaps(looked: &BTreeMap<ScopeName, Looked>, console: Consol
 }
 
 /// The laws that the plans break.
-pub(super) fn violations(
-    config: &Config,
-    looked: &BTreeMap<ScopeName, Looked>,
-    safety: Safety,
-) -> Vec<Violation> {
+pub(super) fn violations(looked: &BTreeMap<ScopeName, Looked>, safety: Safety) -> Vec<Violation> {
     looked
-        .iter()
-        .filter_map(|(name, scope)| {
-            let (_, fleet) = config.scopes.get(name)?;
-            check(scope.plan.clone(), fleet, &scope.observed, safety).err()
-        })
+        .values()
+        .filter_map(|scope| check(scope.plan.clone(), &scope.fleet, &scope.observed, safety).err())
         .flatten()
         .collect()
 }
@@ -201,10 +255,29 @@ pub(super) fn print_plans(
     console: Console,
 ) {
     let plans: Vec<Plan> = looked.values().map(|scope| scope.plan.clone()).collect();
+    let findings: Vec<Finding> = looked.values().flat_map(world_findings).collect();
     console.out(&match common.output {
-        Output::Text => plan_text(&plans, console.paint),
-        Output::Json => format!("{:#}\n", plan_json(&plans, refused)),
+        Output::Text => {
+            let findings: String = findings.iter().map(view::finding_text).collect();
+            format!("{findings}{}", plan_text(&plans, console.paint))
+        }
+        Output::Json => {
+            let mut tree = plan_json(&plans, refused);
+            let findings: Vec<_> = findings.iter().map(view::finding_json).collect();
+            if let Some(map) = tree.as_object_mut() {
+                map.insert("findings".to_owned(), findings.into());
+            }
+            format!("{tree:#}\n")
+        }
     });
+}
+
+/// What the lint objects to in AWS; what it objects to in the config is `validate`'s to say.
+fn world_findings(scope: &Looked) -> Vec<Finding> {
+    let targets = scope.fleet.targets.values();
+    targets
+        .flat_map(|target| lint_world(target, &scope.observed))
+        .collect()
 }
 
 /// Whether something that is declared can not be done without a person.
@@ -217,7 +290,7 @@ pub(super) fn any_held(looked: &BTreeMap<ScopeName, Looked>) -> bool {
 pub(super) async fn plan(common: &Common, console: Console) -> Result<u8, Failure> {
     let config = load_config(common)?;
     let looked = look(&config, common).await?;
-    let refused = violations(&config, &looked, config.safety);
+    let refused = violations(&looked, config.safety);
     print_plans(&looked, &refused, common, console);
     for violation in &refused {
         console.note(&format!(

@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_sdk_sagemaker::config::retry::RetryPartition;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -57,16 +58,22 @@ pub async fn connect(
         return Err(ConnectError::NoRegion);
     }
     let counter = |service| RequestCounter::new(service, Arc::clone(log));
+    // One budget of retries for the scope. By default all clients of a region share one, whatever their account, and a
+    // scope that fails would spend what the others need.
+    let retries = RetryPartition::custom("scope").build();
     let scaling = aws_sdk_applicationautoscaling::config::Builder::from(&config)
         .interceptor(counter("application-autoscaling"))
+        .retry_partition(retries.clone())
         .retry_classifier(QuotaIsNotThrottling)
         .build();
     let sagemaker = aws_sdk_sagemaker::config::Builder::from(&config)
         .interceptor(counter("sagemaker"))
+        .retry_partition(retries.clone())
         .retry_classifier(QuotaIsNotThrottling)
         .build();
     let cloudwatch = aws_sdk_cloudwatch::config::Builder::from(&config)
         .interceptor(counter("cloudwatch"))
+        .retry_partition(retries)
         .retry_classifier(QuotaIsNotThrottling)
         .build();
     let sagemaker = aws_sdk_sagemaker::Client::from_conf(sagemaker);

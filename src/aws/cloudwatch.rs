@@ -42,6 +42,7 @@ fn alarm(alarm: &MetricAlarm) -> Option<ObservedAlarm> {
         since: alarm.state_transitioned_timestamp().map(convert::time),
         actions: alarm.alarm_actions().to_vec(),
         rule: rule(alarm),
+        description: alarm.alarm_description().map(str::to_owned),
     })
 }
 
@@ -80,6 +81,9 @@ fn rule(alarm: &MetricAlarm) -> Option<AlarmRule> {
 fn api_int(n: u32) -> i32 {
     i32::try_from(n).unwrap_or(i32::MAX)
 }
+
+/// What the alarms watch that keep what someone asked for: nothing is ever published there.
+const MARKER_METRIC: (&str, &str) = ("evenkeel", "Marker");
 
 /// What people find on an alarm in the console.
 const DESCRIPTION: &str = "Made by evenkeel for the scaling policy that it triggers; changes are undone. It goes with \
@@ -192,6 +196,28 @@ impl AlarmApi for CloudWatch {
             .threshold(rule.threshold.get())
             .comparison_operator(rule.comparison.aws_name().into())
             .treat_missing_data(rule.missing.aws_name())
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| classify("PutMetricAlarm", &error))
+    }
+
+    async fn put_marker(&self, name: &str, description: &str) -> Result<(), ApiError> {
+        self.client
+            .put_metric_alarm()
+            .alarm_name(name)
+            .alarm_description(description)
+            .actions_enabled(false)
+            .namespace(MARKER_METRIC.0)
+            .metric_name(MARKER_METRIC.1)
+            .statistic(aws_sdk_cloudwatch::types::Statistic::Maximum)
+            .period(60)
+            .evaluation_periods(1)
+            .threshold(0.0)
+            .comparison_operator(
+                aws_sdk_cloudwatch::types::ComparisonOperator::GreaterThanThreshold,
+            )
+            .treat_missing_data("notBreaching")
             .send()
             .await
             .map(drop)

@@ -45,6 +45,7 @@ pub(super) fn target(target: &aas::ScalableTarget) -> Option<ObservedTarget> {
         max: capacity(target.max_capacity())?,
         suspended: target.suspended_state().map(suspension).unwrap_or_default(),
         created: time(target.creation_time()),
+        arn: target.scalable_target_arn().map(str::to_owned),
     })
 }
 
@@ -112,6 +113,7 @@ fn tracking(config: &aas::TargetTrackingScalingPolicyConfiguration) -> Option<Ta
     Some(TargetTracking {
         metric,
         target: TargetValue::new(config.target_value()).ok()?,
+        of_all_cores: false,
         scale_out_cooldown: cooldown(config.scale_out_cooldown())?,
         scale_in_cooldown: cooldown(config.scale_in_cooldown())?,
         disable_scale_in: config.disable_scale_in().unwrap_or(false),
@@ -403,6 +405,7 @@ mod tests {
             let wanted = TargetTracking {
                 metric,
                 target: TargetValue::new(70.5).unwrap(),
+                of_all_cores: false,
                 scale_out_cooldown: Cooldown::from_secs(60).unwrap(),
                 scale_in_cooldown: Cooldown::SAGEMAKER_DEFAULT,
                 disable_scale_in: true,

@@ -1,5 +1,6 @@
 //! Application Auto Scaling.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
@@ -11,8 +12,8 @@ use super::convert;
 use super::error::{classify, unreadable};
 use super::pages::turn;
 use crate::domain::{
-    Activity, Bounds, ObservedPolicy, ObservedTarget, Policy, PolicyKind, PolicyName, Suspension,
-    TargetId,
+    Activity, Bounds, OWNER_TAG, ObservedPolicy, ObservedTarget, OwnerName, Policy, PolicyKind,
+    PolicyName, Suspension, TargetId,
 };
 use crate::ports::{ApiError, Listing, ScalingApi, absent_is_deleted};
 
@@ -104,7 +105,10 @@ impl ScalingApi for ApplicationAutoScaling {
         target: &TargetId,
         bounds: Bounds,
         suspended: Option<Suspension>,
+        owner: Option<&OwnerName>,
     ) -> Result<(), ApiError> {
+        let tag =
+            owner.map(|owner| HashMap::from([(OWNER_TAG.to_owned(), owner.as_str().to_owned())]));
         self.client
             .register_scalable_target()
             .service_namespace(ServiceNamespace::Sagemaker)
@@ -113,10 +117,37 @@ impl ScalingApi for ApplicationAutoScaling {
             .min_capacity(convert::api_count(bounds.min()))
             .max_capacity(convert::api_count(bounds.max()))
             .set_suspended_state(suspended.map(convert::suspended_state))
+            .set_tags(tag)
             .send()
             .await
             .map(drop)
             .map_err(|error| classify("RegisterScalableTarget", &error))
+    }
+
+    async fn deregister(&self, target: &TargetId) -> Result<(), ApiError> {
+        let deregistered = self
+            .client
+            .deregister_scalable_target()
+            .service_namespace(ServiceNamespace::Sagemaker)
+            .resource_id(target.resource_id())
+            .scalable_dimension(dimension(target))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| classify("DeregisterScalableTarget", &error));
+        absent_is_deleted(deregistered)
+    }
+
+    async fn owner(&self, arn: &str) -> Result<Option<OwnerName>, ApiError> {
+        let answer = self
+            .client
+            .list_tags_for_resource()
+            .resource_arn(arn)
+            .send()
+            .await
+            .map_err(|error| classify("ListTagsForResource", &error))?;
+        let tag = answer.tags().and_then(|tags| tags.get(OWNER_TAG));
+        Ok(tag.and_then(|owner| owner.parse().ok()))
     }
 
     async fn put_policy(&self, target: &TargetId, policy: &Policy) -> Result<String, ApiError> {

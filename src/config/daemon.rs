@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::node::Node;
 use super::{Daemon, Scope};
-use crate::domain::{DesiredFleet, Manage, Mode, OwnerName, Prune, Safety, ScopeName};
+use crate::domain::{DesiredFleet, Manage, Mode, OnRemoval, OwnerName, Prune, Safety, ScopeName};
 
 const DAEMON_KEYS: [&str; 5] = [
     "mode",
@@ -16,7 +16,7 @@ const DAEMON_KEYS: [&str; 5] = [
     "call_timeout",
 ];
 const HTTP_KEYS: [&str; 1] = ["listen"];
-const MANAGE_KEYS: [&str; 2] = ["owner", "prune"];
+const MANAGE_KEYS: [&str; 3] = ["owner", "prune", "on_removal"];
 const SAFETY_KEYS: [&str; 1] = ["max_change"];
 const SCOPE_KEYS: [&str; 4] = ["name", "region", "assume_role", "endpoint_url"];
 
@@ -86,6 +86,10 @@ pub(super) fn read_manage(node: &Node<'_>) -> Manage {
     let words = [Prune::Owned, Prune::All, Prune::Never].map(|p| (p.label(), p));
     if let Some(prune) = fields.get("prune").and_then(|n| n.word(&words)) {
         manage.prune = prune;
+    }
+    let words = [OnRemoval::Retain, OnRemoval::Deregister].map(|r| (r.label(), r));
+    if let Some(removal) = fields.get("on_removal").and_then(|n| n.word(&words)) {
+        manage.on_removal = removal;
     }
     manage
 }

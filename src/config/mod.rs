@@ -14,11 +14,13 @@ mod node;
 mod policy;
 mod problem;
 mod resolved;
+mod select;
 mod source;
 mod step;
 mod target;
 #[cfg(test)]
 mod tests;
+mod unit;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -91,6 +93,15 @@ impl Config {
         self.scopes
             .values()
             .map(|(_, fleet)| fleet.targets.len())
+            .sum()
+    }
+
+    /// Declared selections of all scopes.
+    #[must_use]
+    pub fn selection_count(&self) -> usize {
+        self.scopes
+            .values()
+            .map(|(_, fleet)| fleet.selections.len())
             .sum()
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::node::{Fields, Node, nearest};
 use super::step::{read_fast, read_step_policy, read_wake};
+use super::unit::read_target;
 use crate::domain::{
     Cooldown, CustomMetric, LONGEST_ALARM_NAME, MathMetric, MathPart, Metric, OwnerName, Policy,
-    PolicyKind, PolicyName, PredefinedMetric, Statistic, TargetId, TargetTracking, TargetValue,
-    alarm_name, known_dimensions,
+    PolicyKind, PolicyName, PredefinedMetric, Statistic, TargetId, TargetTracking, alarm_name,
+    known_dimensions,
 };
 
 /// The keys of which a policy has exactly one.
@@ -169,9 +170,8 @@ fn read_tracking(node: &Node<'_>, target: &TargetId) -> Option<TargetTracking> {
     let metric = fields
         .require("metric", "invocations_per_instance")
         .and_then(|node| read_metric(&node, target));
-    let value = fields
-        .require("target", "70")
-        .and_then(|node| read_value(&node));
+    let value = fields.require("target", "70");
+    let value = value.and_then(|node| read_target(&node, metric.as_ref()));
     let out = read_cooldown(&fields, "scale_out_cooldown");
     let scale_in = read_cooldown(&fields, "scale_in_cooldown");
     let disable_scale_in = match fields.get("disable_scale_in") {
@@ -180,22 +180,12 @@ fn read_tracking(node: &Node<'_>, target: &TargetId) -> Option<TargetTracking> {
     };
     Some(TargetTracking {
         metric: metric?,
-        target: value?,
+        target: value?.0,
+        of_all_cores: value?.1,
         scale_out_cooldown: out?,
         scale_in_cooldown: scale_in?,
         disable_scale_in: disable_scale_in?,
     })
-}
-
-fn read_value(node: &Node<'_>) -> Option<TargetValue> {
-    let number = node.number()?;
-    match TargetValue::new(number) {
-        Ok(value) => Some(value),
-        Err(error) => {
-            node.report(format!("`{number}` can not be a target"), error.to_string());
-            None
-        }
-    }
 }
 
 /// AWS's default when the key is absent.

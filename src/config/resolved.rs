@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Config, Scope};
 use crate::domain::{
-    CustomMetric, DesiredTarget, MathMetric, MathPart, Metric, Policy, PolicyKind, Step, StepPolicy,
+    CustomMetric, DesiredTarget, Dimension, MathMetric, MathPart, Metric, Policy, PolicyKind,
+    Selection, Selector, Step, StepPolicy, TargetId, TargetTracking, known_dimensions, placeholder,
 };
 
 /// The resolved config as a tree in the shape of the config itself: profiles are worked into the targets that use
@@ -22,10 +23,9 @@ pub fn resolved(config: &Config) -> Value {
         .scopes
         .values()
         .flat_map(|(scope, fleet)| {
-            fleet
-                .targets
-                .values()
-                .map(|target| in_scope(scope.name.as_str(), target))
+            let named = fleet.targets.values().map(target_shape);
+            let shapes = named.chain(fleet.selections.iter().map(selection_shape));
+            shapes.map(|shape| in_scope(scope.name.as_str(), shape))
         })
         .collect();
     json!({
@@ -40,6 +40,7 @@ pub fn resolved(config: &Config) -> Value {
         "manage": {
             "owner": config.manage.owner.as_str(),
             "prune": config.manage.prune.label(),
+            "on_removal": config.manage.on_removal.label(),
         },
         "scopes": scopes,
         "targets": targets,
@@ -65,12 +66,68 @@ fn scope_shape(scope: &Scope) -> Value {
 /// A target as the config would declare it, without its scope.
 #[must_use]
 pub fn target_shape(target: &DesiredTarget) -> Value {
-    let mut shape = json!({
-        "endpoint": target.id.endpoint().map(ToString::to_string),
-        "variant": target.id.variant().map(ToString::to_string),
-        "bounds": { "min": target.bounds.min().get(), "max": target.bounds.max().get() },
-        "policies": target.policies.iter().map(policy_shape).collect::<Vec<_>>(),
-    });
+    let mut identity = Map::new();
+    let mut put = |key: &str, value: &str| identity.insert(key.to_owned(), json!(value));
+    match &target.id {
+        TargetId::Instances { endpoint, variant } => {
+            put("endpoint", endpoint.as_str());
+            put("variant", variant.as_str());
+        }
+        TargetId::ProvisionedConcurrency { endpoint, variant } => {
+            put("endpoint", endpoint.as_str());
+            put("variant", variant.as_str());
+            put("dimension", Dimension::ProvisionedConcurrency.name());
+        }
+        TargetId::Copies { component } => {
+            put("component", component.as_str());
+        }
+    }
+    with_identity(identity, target)
+}
+
+/// A selection as the config would declare it, without its scope.
+fn selection_shape(selection: &Selection) -> Value {
+    let Selector {
+        endpoint,
+        variant,
+        component,
+        tags,
+        kind,
+        dimension,
+    } = &selection.selector;
+    let mut select = json!({ "endpoint": endpoint.to_string(), "variant": variant.to_string() });
+    if let Some(map) = select.as_object_mut() {
+        let tags: Map<String, Value> = tags
+            .iter()
+            .map(|(key, value)| (key.clone(), json!(value.to_string())))
+            .collect();
+        let own = component.as_ref().map(|glob| json!(glob.to_string()));
+        let dimension = own.is_none().then(|| json!(dimension.name()));
+        let optional = [
+            ("component", own),
+            ("dimension", dimension),
+            ("kind", kind.map(|kind| json!(kind.name()))),
+            ("tags", (!tags.is_empty()).then_some(Value::Object(tags))),
+        ];
+        let given = optional
+            .into_iter()
+            .filter_map(|(k, v)| Some((k.to_owned(), v?)));
+        map.extend(given);
+    }
+    let identity = Map::from_iter([("select".to_owned(), select)]);
+    // What follows from the target is filled in for each target that is selected, not here.
+    with_identity(identity, &selection.template)
+}
+
+fn with_identity(identity: Map<String, Value>, target: &DesiredTarget) -> Value {
+    let mut shape = Value::Object(identity);
+    let policies = target.policies.iter();
+    let policies: Vec<Value> = policies.map(|p| policy_shape(p, &target.id)).collect();
+    if let Some(map) = shape.as_object_mut() {
+        let (min, max) = (target.bounds.min().get(), target.bounds.max().get());
+        map.insert("bounds".to_owned(), json!({ "min": min, "max": max }));
+        map.insert("policies".to_owned(), policies.into());
+    }
     if let (false, Some(map)) = (target.ignored.is_empty(), shape.as_object_mut()) {
         let ignored = target.ignored.iter();
         let ignored: Map<String, Value> = ignored
@@ -89,33 +146,43 @@ pub fn target_shape(target: &DesiredTarget) -> Value {
     shape
 }
 
-fn in_scope(scope: &str, target: &DesiredTarget) -> Value {
+fn in_scope(scope: &str, target: Value) -> Value {
     let mut shape = Map::from_iter([("scope".to_owned(), json!(scope))]);
-    if let Value::Object(fields) = target_shape(target) {
+    if let Value::Object(fields) = target {
         shape.extend(fields);
     }
     Value::Object(shape)
 }
 
-fn policy_shape(policy: &Policy) -> Value {
+/// A percentage of all cores as the config says it; else the number.
+fn aim_shape(tracking: &TargetTracking) -> Value {
+    let target = tracking.target;
+    if tracking.of_all_cores {
+        json!(format!("{target}% of all cores"))
+    } else {
+        json!(target.get())
+    }
+}
+
+fn policy_shape(policy: &Policy, target: &TargetId) -> Value {
     let (key, shape) = match &policy.kind {
         PolicyKind::TargetTracking(tracking) => (
             "target_tracking",
             json!({
-                "metric": metric_shape(&tracking.metric),
-                "target": tracking.target.get(),
+                "metric": metric_shape(&tracking.metric, target),
+                "target": aim_shape(tracking),
                 "scale_out_cooldown": tracking.scale_out_cooldown.to_string(),
                 "scale_in_cooldown": tracking.scale_in_cooldown.to_string(),
                 "disable_scale_in": tracking.disable_scale_in,
             }),
         ),
-        PolicyKind::Step(step) => ("step", step_shape(step)),
+        PolicyKind::Step(step) => ("step", step_shape(step, target)),
     };
     json!({ "name": policy.name.as_str(), key: shape })
 }
 
 /// Shorthands come out in full: this is what they mean.
-fn step_shape(policy: &StepPolicy) -> Value {
+fn step_shape(policy: &StepPolicy, target: &TargetId) -> Value {
     let StepPolicy {
         scaling,
         alarm,
@@ -137,7 +204,7 @@ fn step_shape(policy: &StepPolicy) -> Value {
         "cooldown": scaling.cooldown.to_string(),
         "aggregation": scaling.aggregation.aws_name().to_lowercase(),
         "alarm": {
-            "metric": custom_shape(&alarm.metric),
+            "metric": custom_shape(&alarm.metric, target),
             "threshold": alarm.threshold.get(),
             "comparison": alarm.comparison.sign(),
             "period": format!("{}s", alarm.period),
@@ -156,19 +223,19 @@ fn step_shape(policy: &StepPolicy) -> Value {
     shape
 }
 
-fn metric_shape(metric: &Metric) -> Value {
+fn metric_shape(metric: &Metric, target: &TargetId) -> Value {
     match metric {
         Metric::Predefined(metric) => json!(metric.name()),
-        Metric::Custom(metric) => custom_shape(metric),
-        Metric::Math(math) => math_shape(math),
+        Metric::Custom(metric) => custom_shape(metric, target),
+        Metric::Math(math) => math_shape(math, target),
     }
 }
 
-fn math_shape(math: &MathMetric) -> Value {
+fn math_shape(math: &MathMetric, target: &TargetId) -> Value {
     let (mut metrics, mut expressions) = (Map::new(), Map::new());
     for (id, part) in &math.parts {
         match part {
-            MathPart::Series(metric) => metrics.insert(id.clone(), custom_shape(metric)),
+            MathPart::Series(metric) => metrics.insert(id.clone(), custom_shape(metric, target)),
             MathPart::Expression(text) => expressions.insert(id.clone(), json!(text)),
         };
     }
@@ -183,13 +250,17 @@ fn math_shape(math: &MathMetric) -> Value {
     shape
 }
 
-fn custom_shape(metric: &CustomMetric) -> Value {
-    let mut shape = json!({
-        "namespace": metric.namespace,
-        "name": metric.name,
-        "dimensions": metric.dimensions,
-        "statistic": metric.statistic.aws_name(),
-    });
+fn custom_shape(metric: &CustomMetric, target: &TargetId) -> Value {
+    // A selection's dimensions follow from each target; what stands in for one is nothing to show.
+    let follows = known_dimensions(&metric.namespace, &metric.name, target);
+    let stands_in = placeholder(target.dimension()).as_ref() == Some(target);
+    let mut shape = json!({ "namespace": metric.namespace, "name": metric.name });
+    if let Some(map) = shape.as_object_mut() {
+        if !stands_in || follows.as_ref() != Some(&metric.dimensions) {
+            map.insert("dimensions".to_owned(), json!(metric.dimensions));
+        }
+        map.insert("statistic".to_owned(), json!(metric.statistic.aws_name()));
+    }
     if let (Some(unit), Some(map)) = (&metric.unit, shape.as_object_mut()) {
         map.insert("unit".to_owned(), json!(unit));
     }

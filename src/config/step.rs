@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::node::{Fields, Node};
 use super::policy::{read_cooldown, read_metric};
+use super::unit::read_value;
 use crate::domain::{
     Adjustment, Aggregation, AlarmRule, Comparison, Cooldown, CustomMetric, LONGEST_ALARM_NAME,
-    MetricData, MissingData, Number, Statistic, Step, StepPolicy, StepScaling, TargetId,
+    Metric, MetricData, MissingData, Number, Statistic, Step, StepPolicy, StepScaling, TargetId,
     known_dimensions,
 };
 
@@ -334,35 +335,74 @@ fn one_step(number: i32) -> Vec<Step> {
     }]
 }
 
-/// AWS's recipe for leaving zero on an asynchronous endpoint (aws-autoscaling.md 5.5): per-instance metrics have no
-/// divisor at zero, so target tracking alone never does it.
+/// A threshold; the number of cores is not known where alarms are declared.
+fn read_above(node: &Node<'_>, metric: &CustomMetric) -> Option<Number> {
+    let value = read_value(node, &Metric::Custom(metric.clone()))?;
+    if value.of_all_cores {
+        node.report(
+            "a threshold in percent of all cores",
+            "write percents of one core: 60 % of 4 cores is `240% of one core`",
+        );
+        return None;
+    }
+    Number::new(value.number)
+}
+
+/// AWS's recipes for leaving zero (aws-autoscaling.md 5.5): metrics per instance or copy have no divisor at zero, so
+/// target tracking alone never does it. Components wake by requests that failed, and one must be enough.
 pub(super) fn read_wake(node: &Node<'_>, target: &TargetId) -> Option<StepPolicy> {
     let fields = node.fields(&WAKE_KEYS)?;
     let added = match fields.get("add") {
         Some(node) => node.count().and_then(|n| i32::try_from(n).ok())?.max(1),
         None => 1,
     };
-    let cooldown = read_cooldown(&fields, "cooldown")?;
-    let (namespace, name) = ("AWS/SageMaker", "HasBacklogWithoutCapacity");
+    let is_component = matches!(target, TargetId::Copies { .. });
+    if let TargetId::ProvisionedConcurrency { .. } = target {
+        node.report(
+            "provisioned concurrency never goes down to zero",
+            "remove `wake_from_zero`: it is for asynchronous endpoints and inference components",
+        );
+        return None;
+    }
+    let cooldown = match fields.get("cooldown") {
+        None if is_component => Cooldown::from_secs(60).ok()?,
+        _ => read_cooldown(&fields, "cooldown")?,
+    };
+    let namespace = "AWS/SageMaker";
+    let (name, statistic, periods, aggregation) = if is_component {
+        (
+            "NoCapacityInvocationFailures",
+            Statistic::Sum,
+            1,
+            Aggregation::Maximum,
+        )
+    } else {
+        (
+            "HasBacklogWithoutCapacity",
+            Statistic::Average,
+            2,
+            Aggregation::Average,
+        )
+    };
     Some(StepPolicy {
         scaling: StepScaling {
             adjustment: Adjustment::ChangeInCapacity,
             steps: one_step(added),
             min_magnitude: None,
             cooldown,
-            aggregation: Aggregation::Average,
+            aggregation,
         },
         alarm: AlarmRule {
             metric: CustomMetric {
                 namespace: namespace.to_owned(),
                 name: name.to_owned(),
                 dimensions: known_dimensions(namespace, name, target).unwrap_or_default(),
-                statistic: Statistic::Average,
+                statistic,
                 unit: None,
             },
             period: 60,
-            periods: 2,
-            datapoints: 2,
+            periods,
+            datapoints: periods,
             threshold: Number::new(1.0)?,
             comparison: Comparison::GreaterOrEqual,
             missing: MissingData::Missing,
@@ -380,8 +420,7 @@ pub(super) fn read_fast(node: &Node<'_>, target: &TargetId) -> Option<StepPolicy
         .and_then(|node| read_series(&node, target));
     let above = fields
         .require("above", "1500")
-        .and_then(|node| node.number())
-        .and_then(Number::new);
+        .and_then(|node| read_above(&node, &metric.as_ref()?.0));
     let added = fields
         .require("add", "50%")
         .and_then(|node| read_addition(&node));

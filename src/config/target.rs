@@ -6,16 +6,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Scope;
 use super::node::{Node, nearest};
 use super::policy::read_policies;
+use super::select::{Subject, read_subject};
 use crate::domain::{
-    Bounds, Capacity, DesiredFleet, DesiredTarget, EndpointName, OwnerName, Policy, Rule,
-    ScopeName, Suspension, TargetId, VariantName,
+    Bounds, Capacity, DesiredFleet, DesiredTarget, Dimension, OwnerName, Policy, Rule, ScopeName,
+    Selection, Selector, Suspension, TargetId, placeholder,
 };
 
 const PROFILE_KEYS: [&str; 2] = ["bounds", "policies"];
-const TARGET_KEYS: [&str; 8] = [
+const TARGET_KEYS: [&str; 11] = [
     "scope",
     "endpoint",
     "variant",
+    "component",
+    "dimension",
+    "select",
     "profile",
     "bounds",
     "suspended",
@@ -49,15 +53,10 @@ pub(super) fn read_profiles<'a>(node: &Node<'a>) -> BTreeMap<String, Profile<'a>
     profiles
 }
 
-/// A target to read policies for when there is none.
-fn anyone() -> Option<TargetId> {
-    "endpoint/any/variant/any".parse().ok()
-}
-
 /// Checks the profiles that no target uses, as if a variant's target did: a mistake should not wait for its first
 /// user.
 pub(super) fn check_unused(profiles: &BTreeMap<String, Profile<'_>>, owner: &OwnerName) {
-    let Some(anyone) = anyone() else {
+    let Some(anyone) = placeholder(Dimension::Instances) else {
         return;
     };
     for profile in profiles.values().filter(|p| !p.used.get()) {
@@ -82,9 +81,17 @@ pub(super) fn read_targets(
     let mut first_places: BTreeMap<(ScopeName, TargetId), String> = BTreeMap::new();
     let mut alarms: BTreeSet<(ScopeName, String)> = BTreeSet::new();
     for entry in node.entries() {
-        let Some((scope, target)) = read_target(&entry, profiles, scopes, owner) else {
+        let Some((scope, target, selector)) = read_target(&entry, profiles, scopes, owner) else {
             continue;
         };
+        if let Some(selector) = selector {
+            refuse_adopted_alarms(&entry, &target);
+            if let Some((_, fleet)) = scopes.get_mut(&scope) {
+                let template = target;
+                fleet.selections.push(Selection { selector, template });
+            }
+            continue;
+        }
         let place = format!("{} in {}", entry.path(), entry.source());
         if let Some(first) = first_places.get(&(scope.clone(), target.id.clone())) {
             entry.report(
@@ -111,19 +118,24 @@ pub(super) fn read_targets(
     }
 }
 
+/// An alarm has one name, and a selection many targets.
+fn refuse_adopted_alarms(entry: &Node<'_>, template: &DesiredTarget) {
+    for name in template.policies.iter().filter_map(Policy::adopted_alarm) {
+        entry.report(
+            format!("alarm `{name}` would drive a policy on every selected target"),
+            "leave `alarm.name` out: each target gets an alarm of its own",
+        );
+    }
+}
+
 fn read_target(
     entry: &Node<'_>,
     profiles: &BTreeMap<String, Profile<'_>>,
     scopes: &BTreeMap<ScopeName, (Scope, DesiredFleet)>,
     owner: &OwnerName,
-) -> Option<(ScopeName, DesiredTarget)> {
+) -> Option<(ScopeName, DesiredTarget, Option<Selector>)> {
     let fields = entry.fields(&TARGET_KEYS)?;
-    let endpoint = fields
-        .require("endpoint", "chat")
-        .and_then(|n| n.parsed::<EndpointName>());
-    let variant = fields
-        .require("variant", "AllTraffic")
-        .and_then(|n| n.parsed::<VariantName>());
+    let subject = read_subject(entry, &fields);
     let scope = read_scope(entry, fields.get("scope").as_ref(), scopes);
     let profile_node = fields.get("profile");
     let profile = profile_node
@@ -137,27 +149,32 @@ fn read_target(
         .map(|n| read_ignored(&n))
         .unwrap_or_default();
     let suspended = fields.get("suspended").and_then(|n| read_suspended(&n));
-    let id = endpoint
-        .zip(variant)
-        .map(|(endpoint, variant)| TargetId::Instances { endpoint, variant });
     // Policies of a target without a name are read all the same, or their mistakes would hide behind this one.
-    let anyone = anyone();
+    let dimension = subject
+        .as_ref()
+        .map_or(Dimension::Instances, Subject::dimension);
+    let id = match &subject {
+        Some(Subject::Target(id)) => id.clone(),
+        Some(Subject::Selection(_)) | None => placeholder(dimension)?,
+    };
     let own_policies = fields.get("policies");
     let policies = own_policies
         .as_ref()
         .or_else(|| profile.and_then(|p| p.policies.as_ref()))
-        .and_then(|node| Some(read_policies(node, id.as_ref().or(anyone.as_ref())?, owner)))
+        .map(|node| read_policies(node, &id, owner))
         .unwrap_or_default();
-    Some((
-        scope?,
-        DesiredTarget {
-            id: id?,
-            bounds: bounds?,
-            suspended,
-            ignored,
-            policies,
-        },
-    ))
+    let target = DesiredTarget {
+        id,
+        bounds: bounds?,
+        suspended,
+        ignored,
+        policies,
+    };
+    let selector = match subject? {
+        Subject::Target(_) => None,
+        Subject::Selection(selector) => Some(selector),
+    };
+    Some((scope?, target, selector))
 }
 
 fn read_scope(

@@ -222,6 +222,8 @@ pub struct ObservedAlarm {
     pub actions: Vec<String>,
     /// When it goes off; `None` for what our config can not express (metric math, percentiles, bands).
     pub rule: Option<AlarmRule>,
+    /// Free text; ours keep what a person asked for in it.
+    pub description: Option<String>,
 }
 
 /// CloudWatch's limit.

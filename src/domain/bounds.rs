@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use super::desired::DesiredTarget;
+use super::lease::Leases;
 
 /// A number of instances, copies or provisioned concurrency units: 0 to 2^31 - 1, the API's integer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,6 +105,10 @@ impl fmt::Display for Bounds {
 pub enum BoundSource {
     /// The base bounds of the config; nothing else has a say at this instant.
     Base,
+    /// An override, while it holds.
+    Override,
+    /// What AWS holds: the config has no say any more.
+    Held,
 }
 
 impl BoundSource {
@@ -112,6 +117,8 @@ impl BoundSource {
     pub fn label(self) -> &'static str {
         match self {
             Self::Base => "base",
+            Self::Override => "override",
+            Self::Held => "held",
         }
     }
 }
@@ -127,16 +134,33 @@ pub struct EffectiveBounds {
     pub max_source: BoundSource,
 }
 
-/// The bounds that `target` should have at `now`.
+/// The bounds that `target` should have at `now`, given what is asked of it for a while.
 ///
 /// Level-triggered: it needs no memory of what ran before, so a daemon that was down is right at once. The
 /// planner and everything that shows bounds call this one function.
 #[must_use]
-pub fn effective_bounds(target: &DesiredTarget, _now: DateTime<Utc>) -> EffectiveBounds {
+pub fn effective_bounds(
+    target: &DesiredTarget,
+    leases: Option<&Leases>,
+    now: DateTime<Utc>,
+) -> EffectiveBounds {
+    let base = target.bounds;
+    let asked = leases.and_then(|leases| leases.bounds.as_ref());
+    let bounds = match asked.filter(|lease| lease.holds(now)) {
+        Some(lease) => lease.what.on(base),
+        None => base,
+    };
+    let source = |is_base: bool| {
+        if is_base {
+            BoundSource::Base
+        } else {
+            BoundSource::Override
+        }
+    };
     EffectiveBounds {
-        bounds: target.bounds,
-        min_source: BoundSource::Base,
-        max_source: BoundSource::Base,
+        bounds,
+        min_source: source(bounds.min() == base.min()),
+        max_source: source(bounds.max() == base.max()),
     }
 }
 

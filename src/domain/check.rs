@@ -4,11 +4,15 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
+
 use super::alarm::{AlarmRule, alarm_name, target_alarm_prefix};
 use super::bounds::{Capacity, effective_bounds};
-use super::desired::{DesiredFleet, DesiredTarget, Manage, Prune};
+use super::desired::{DesiredFleet, DesiredTarget, Manage, OnRemoval, Prune, Suspension};
+use super::endpoint::EndpointStatus;
+use super::lease::{Leases, MarkerKind};
 use super::name::PolicyName;
-use super::observed::{EndpointStatus, Observation};
+use super::observed::Observation;
 use super::plan::{Action, Change, Plan, TargetPlan};
 use super::policy::PolicyKind;
 use super::target::TargetId;
@@ -120,6 +124,7 @@ pub fn check(
                 };
                 check_target(entry, context, &plan, &mut violations);
             }
+            None if may_be_removed(entry, desired, observed, plan.at) => {}
             None => violations.push(Violation::NotDeclared(entry.id.clone())),
         }
     }
@@ -162,20 +167,29 @@ fn check_target(entry: &TargetPlan, facts: Facts<'_>, plan: &Plan, out: &mut Vec
                 if position != 0 {
                     out.push(Violation::Disorder(id.clone()));
                 }
-                if *bounds != effective_bounds(target, plan.at).bounds {
+                let leases = observed.leases(id);
+                if *bounds != effective_bounds(target, leases, plan.at).bounds {
                     out.push(Violation::WrongBounds(id.clone()));
                 }
-                if *suspended != target.suspended {
+                if !is_due(*suspended, facts, leases, plan.at) {
                     out.push(Violation::WrongBounds(id.clone()));
                 }
                 let same_bounds =
                     held.is_some_and(|t| (t.min, t.max) == (bounds.min(), bounds.max()));
                 let same_suspension =
-                    held.is_some_and(|t| target.suspended.is_none_or(|s| s == t.suspended));
+                    held.is_some_and(|t| suspended.is_none_or(|s| s == t.suspended));
                 if same_bounds && same_suspension {
                     out.push(Violation::NoChange(id.clone()));
                 }
                 registered = true;
+            }
+            Change::Deregister { .. } => {
+                out.push(Violation::NotOursToRemove(id.clone(), id.to_string()));
+            }
+            Change::EndLease { kind, .. } => {
+                if !is_over(observed.leases(id), *kind, plan.at) {
+                    out.push(Violation::NotOursToRemove(id.clone(), id.to_string()));
+                }
             }
             Change::PutPolicy { policy, .. } => {
                 if !registered {
@@ -260,9 +274,93 @@ fn drives_something(
 }
 
 fn is_scalable(id: &TargetId, observed: &Observation) -> bool {
-    let endpoint = id.endpoint().and_then(|name| observed.endpoints.get(name));
-    endpoint.is_some_and(|e| e.status == EndpointStatus::InService)
-        && observed.capacity(id).is_some()
+    let status = match id {
+        TargetId::Instances { endpoint, .. }
+        | TargetId::ProvisionedConcurrency { endpoint, .. } => {
+            observed.endpoints.get(endpoint).map(|e| &e.status)
+        }
+        TargetId::Copies { component } => observed.components.get(component).map(|c| &c.status),
+    };
+    status == Some(&EndpointStatus::InService) && observed.capacity(id).is_some()
+}
+
+/// Whether what is to be suspended is what the config says, with what a hold adds, or what was there before it.
+fn is_due(
+    suspended: Option<Suspension>,
+    facts: Facts<'_>,
+    leases: Option<&Leases>,
+    now: DateTime<Utc>,
+) -> bool {
+    let declared = facts.target.suspended;
+    let Some(lease) = leases.and_then(|leases| leases.hold.as_ref()) else {
+        return suspended == declared;
+    };
+    let Some(due) = suspended else {
+        return false;
+    };
+    let stands = facts
+        .observed
+        .targets
+        .get(&facts.target.id)
+        .map(|t| t.suspended);
+    let base = declared.or(stands).unwrap_or_default();
+    let one = |due: bool, base: bool, held: bool, before: bool| match (held, now < lease.until) {
+        (true, true) => due,
+        (true, false) => due == if declared.is_some() { base } else { before },
+        (false, _) => due == base,
+    };
+    let (what, before) = (lease.what, lease.what.before);
+    one(due.scale_in, base.scale_in, what.scale_in, before.scale_in)
+        && one(
+            due.scale_out,
+            base.scale_out,
+            what.scale_out,
+            before.scale_out,
+        )
+        && due.scheduled == base.scheduled
+}
+
+fn is_over(leases: Option<&Leases>, kind: MarkerKind, now: DateTime<Utc>) -> bool {
+    let until = leases.and_then(|leases| match kind {
+        MarkerKind::Hold => leases.hold.as_ref().map(|l| l.until),
+        MarkerKind::Override => leases.bounds.as_ref().map(|l| l.until),
+        MarkerKind::Update => None,
+    });
+    until.is_some_and(|until| until <= now)
+}
+
+/// Whether a plan for a target that is not declared only takes away what is ours, or puts back what a hold or an
+/// override changed.
+fn may_be_removed(
+    entry: &TargetPlan,
+    desired: &DesiredFleet,
+    observed: &Observation,
+    now: DateTime<Utc>,
+) -> bool {
+    let id = &entry.id;
+    let manage = &desired.manage;
+    let leases = observed.leases(id);
+    let tagged = observed.owners.get(id) == Some(&Some(manage.owner.clone()));
+    let goes = manage.on_removal == OnRemoval::Deregister && tagged;
+    let prefix = target_alarm_prefix(&manage.owner, id);
+    let ended = |kind| is_over(leases, kind, now);
+    entry.actions.iter().all(|action| match &action.change {
+        Change::Deregister { .. } => goes,
+        Change::DeleteAlarm { name } => {
+            goes && name.starts_with(&prefix) && manage.prune != Prune::Never
+        }
+        Change::EndLease { kind, .. } => ended(*kind),
+        Change::Register { bounds, .. } => {
+            let before = leases
+                .and_then(|l| l.bounds.as_ref())
+                .map(|l| l.what.before);
+            let held = observed.targets.get(id).map(|t| (t.min, t.max));
+            let same = held == Some((bounds.min(), bounds.max()));
+            (same && ended(MarkerKind::Hold))
+                || (before == Some(*bounds) && ended(MarkerKind::Override))
+        }
+        Change::PutPolicy { .. } | Change::PutAlarm { .. } | Change::DeletePolicy { .. } => false,
+    })
 }
 
 fn too_much_at_once(plan: &Plan, fleet: usize, safety: Safety) -> Option<Violation> {
@@ -286,16 +384,19 @@ fn is_shrinking(action: &Action) -> bool {
             ..
         } => bounds.max() < held.max,
         // A policy that is gone no longer adds capacity when it will be needed.
-        Change::DeletePolicy { .. } => true,
+        Change::DeletePolicy { .. } | Change::Deregister { .. } => true,
         Change::Register { previous: None, .. }
         | Change::PutPolicy { .. }
         | Change::PutAlarm { .. }
-        | Change::DeleteAlarm { .. } => false,
+        | Change::DeleteAlarm { .. }
+        | Change::EndLease { .. } => false,
     };
     let clamped_down = |from: &Capacity, to: &Capacity| to < from;
     max_goes_down
         || action.effects.iter().any(|effect| match effect {
             super::plan::Effect::CapacityClamped { from, to } => clamped_down(from, to),
-            super::plan::Effect::AlarmsRecreated | super::plan::Effect::AlarmsDeleted => false,
+            super::plan::Effect::AlarmsRecreated
+            | super::plan::Effect::AlarmsDeleted
+            | super::plan::Effect::PoliciesDeleted(_) => false,
         })
 }

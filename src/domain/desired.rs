@@ -6,7 +6,8 @@ use std::fmt;
 use super::bounds::Bounds;
 use super::lint::Rule;
 use super::name::{OwnerName, PolicyName, ScopeName};
-use super::policy::Policy;
+use super::policy::{Policy, PolicyKind, StepPolicy, TargetTracking};
+use super::select::{Glob, Selection};
 use super::target::TargetId;
 
 /// One target as declared.
@@ -33,6 +34,38 @@ pub struct DesiredFleet {
     pub manage: Manage,
     /// Its targets, each once.
     pub targets: BTreeMap<TargetId, DesiredTarget>,
+    /// Targets that are declared by a description, in the order of the config.
+    pub selections: Vec<Selection>,
+    /// Only what fits this pattern is looked at; then what is not here need not be undeclared.
+    pub only: Option<Glob>,
+}
+
+impl DesiredTarget {
+    /// The same for another target: metrics and alarms that follow from the target follow along.
+    #[must_use]
+    pub fn for_target(&self, id: &TargetId) -> Self {
+        let policy = |policy: &Policy| Policy {
+            name: policy.name.clone(),
+            kind: match &policy.kind {
+                PolicyKind::TargetTracking(tracking) => {
+                    PolicyKind::TargetTracking(TargetTracking {
+                        metric: tracking.metric.retargeted(&self.id, id),
+                        ..tracking.clone()
+                    })
+                }
+                PolicyKind::Step(step) => {
+                    let mut step: StepPolicy = step.clone();
+                    step.alarm.metric = step.alarm.metric.retargeted(&self.id, id);
+                    PolicyKind::Step(step)
+                }
+            },
+        };
+        Self {
+            id: id.clone(),
+            policies: self.policies.iter().map(policy).collect(),
+            ..self.clone()
+        }
+    }
 }
 
 /// Kinds of scaling that AWS is told not to do (aws-autoscaling.md 1.4). Suspending does not stop what a registration
@@ -96,6 +129,26 @@ impl Prune {
     }
 }
 
+/// What becomes of a registration of ours when its target is no longer declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OnRemoval {
+    /// It stays as it is.
+    Retain,
+    /// It is deregistered, with its policies. Capacity stays where it is.
+    Deregister,
+}
+
+impl OnRemoval {
+    /// The config's word.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Retain => "retain",
+            Self::Deregister => "deregister",
+        }
+    }
+}
+
 /// What is evenkeel's own in a scope, and what it may remove there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manage {
@@ -103,13 +156,19 @@ pub struct Manage {
     pub owner: OwnerName,
     /// What may be removed.
     pub prune: Prune,
+    /// What becomes of registrations that carry our tag and are no longer declared.
+    pub on_removal: OnRemoval,
 }
+
+/// The tag of a registration that tells whose it is.
+pub const OWNER_TAG: &str = "evenkeel:owner";
 
 impl Default for Manage {
     fn default() -> Self {
         Self {
             owner: OwnerName::default(),
             prune: Prune::Owned,
+            on_removal: OnRemoval::Retain,
         }
     }
 }
@@ -130,6 +189,8 @@ impl DesiredFleet {
             scope,
             manage: Manage::default(),
             targets: BTreeMap::new(),
+            selections: Vec::new(),
+            only: None,
         }
     }
 }

@@ -11,11 +11,14 @@ use chrono::{DateTime, Utc};
 
 use super::activity::Activity;
 use super::alarm::ObservedAlarm;
-use super::bounds::EffectiveBounds;
+use super::bounds::{Capacity, EffectiveBounds};
 use super::desired::Mode;
+use super::endpoint::{EndpointStatus, Running};
+use super::lease::Leases;
+use super::lint::Finding;
 use super::metric::Datapoint;
 use super::name::{EndpointName, PolicyName, ScopeName};
-use super::observed::{EndpointStatus, ObservedTarget, ObservedVariant};
+use super::observed::ObservedTarget;
 use super::plan::{Note, Verdict, Wait};
 use super::policy::Policy;
 use super::target::TargetId;
@@ -82,6 +85,8 @@ pub enum PassReason {
     Nudge,
     /// The pass before it wrote something, and this one reads it back.
     ReadBack,
+    /// A hold or an override ends.
+    LeaseEnds,
     /// Someone asked for exactly one.
     Once,
 }
@@ -96,6 +101,7 @@ impl PassReason {
             Self::Reload => "reload",
             Self::Nudge => "nudge",
             Self::ReadBack => "read_back",
+            Self::LeaseEnds => "lease_ends",
             Self::Once => "once",
         }
     }
@@ -201,6 +207,20 @@ pub struct Conflict {
     pub until: DateTime<Utc>,
 }
 
+/// An update of an endpoint started a variant with fewer instances than it had (aws-autoscaling.md 5.4): whoever made it
+/// did not set `RetainAllVariantProperties`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CapacityReset {
+    /// When it was noticed.
+    pub at: DateTime<Utc>,
+    /// Capacity before.
+    pub from: Capacity,
+    /// Capacity after.
+    pub to: Capacity,
+    /// The endpoint config that came with it.
+    pub config: String,
+}
+
 /// What the last pass knows of a target.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TargetSnapshot {
@@ -215,9 +235,15 @@ pub struct TargetSnapshot {
     /// What AWS held when the pass looked.
     pub registered: Option<ObservedTarget>,
     /// Capacity when the pass looked.
-    pub running: Option<ObservedVariant>,
-    /// Status of its endpoint.
+    pub running: Option<Running>,
+    /// Status of its endpoint, or of its component.
     pub endpoint: Option<EndpointStatus>,
+    /// What someone asks of it for a while.
+    pub leases: Leases,
+    /// An update of its endpoint that took its capacity away.
+    pub reset: Option<CapacityReset>,
+    /// What the lint objects to, in the config and in AWS.
+    pub findings: Vec<Finding>,
     /// Names of the alarms of each policy that AWS held.
     pub alarms: BTreeMap<PolicyName, Vec<String>>,
     /// A write that keeps failing.

@@ -288,7 +288,40 @@ pub enum MetricData {
     Math(MathMetric),
 }
 
+impl CustomMetric {
+    /// The metric that is to `to` what this one is to `from`: dimensions that follow from the target follow along.
+    #[must_use]
+    pub fn retargeted(&self, from: &TargetId, to: &TargetId) -> Self {
+        let of = |target| known_dimensions(&self.namespace, &self.name, target);
+        let mut metric = self.clone();
+        if of(from).as_ref() == Some(&self.dimensions) {
+            metric.dimensions = of(to).unwrap_or_default();
+        }
+        metric
+    }
+}
+
 impl Metric {
+    /// See [`CustomMetric::retargeted`].
+    #[must_use]
+    pub fn retargeted(&self, from: &TargetId, to: &TargetId) -> Self {
+        match self {
+            Self::Predefined(metric) => Self::Predefined(*metric),
+            Self::Custom(metric) => Self::Custom(metric.retargeted(from, to)),
+            Self::Math(math) => {
+                let part = |part: &MathPart| match part {
+                    MathPart::Series(metric) => MathPart::Series(metric.retargeted(from, to)),
+                    MathPart::Expression(text) => MathPart::Expression(text.clone()),
+                };
+                let parts = math.parts.iter().map(|(id, p)| (id.clone(), part(p)));
+                Self::Math(MathMetric {
+                    expression: math.expression.clone(),
+                    parts: parts.collect(),
+                })
+            }
+        }
+    }
+
     /// Whether two policies on one target may not both use these metrics (AWS allows one target-tracking
     /// policy per metric specification, aws-autoscaling.md 1.5). The unit does not make a metric another one.
     #[must_use]

@@ -19,7 +19,9 @@ mod alarm;
 mod bounds;
 mod check;
 mod desired;
+mod endpoint;
 mod fleet;
+mod lease;
 mod lint;
 mod metric;
 mod name;
@@ -27,6 +29,8 @@ mod observed;
 mod plan;
 mod planner;
 mod policy;
+mod scalable;
+mod select;
 mod target;
 mod value;
 
@@ -37,12 +41,22 @@ pub use alarm::{
 };
 pub use bounds::{BoundSource, Bounds, BoundsError, Capacity, EffectiveBounds, effective_bounds};
 pub use check::{CheckedPlan, Safety, Violation, check};
-pub use desired::{DesiredFleet, DesiredTarget, Manage, Mode, Prune, Suspension};
-pub use fleet::{
-    ConfigState, Conflict, FleetSnapshot, PassOutcome, PassReason, PassSummary, ScopeSnapshot,
-    TargetSnapshot, WatchSnapshot, WriteFailure,
+pub use desired::{
+    DesiredFleet, DesiredTarget, Manage, Mode, OWNER_TAG, OnRemoval, Prune, Suspension,
 };
-pub use lint::{Finding, Rule, Severity, lint};
+pub use endpoint::{
+    ConfiguredVariant, EndpointDetails, EndpointKind, EndpointStatus, ObservedComponent,
+    ObservedConfig, ObservedEndpoint, ObservedVariant, Running, cores_of, is_burstable,
+};
+pub use fleet::{
+    CapacityReset, ConfigState, Conflict, FleetSnapshot, PassOutcome, PassReason, PassSummary,
+    ScopeSnapshot, TargetSnapshot, WatchSnapshot, WriteFailure,
+};
+pub use lease::{
+    Hold, Lease, Leases, MarkerKind, Markers, Override, PreparedUpdate, lease_marker, read_markers,
+    update_marker,
+};
+pub use lint::{Finding, Rule, Severity, lint, lint_world};
 pub use metric::{
     CustomMetric, Datapoint, MathMetric, MathPart, Metric, MetricData, PredefinedMetric, Statistic,
     UnknownMetric, UnknownStatistic, known_dimensions,
@@ -51,18 +65,17 @@ pub use name::{
     ComponentName, EndpointName, NameError, OwnerName, PolicyName, ProfileName, ScopeName,
     VariantName,
 };
-pub use observed::{
-    EndpointStatus, Gap, Observation, ObservedEndpoint, ObservedPolicy, ObservedPolicyKind,
-    ObservedTarget, ObservedVariant, Part,
-};
+pub use observed::{Gap, Observation, ObservedPolicy, ObservedPolicyKind, ObservedTarget, Part};
 pub use plan::{
     Action, ActionReason, Change, Difference, Effect, Note, Plan, Tampering, TargetPlan, Verdict,
-    Wait,
+    Wait, Who,
 };
 pub use planner::plan;
 pub use policy::{
     Adjustment, Aggregation, Policy, PolicyKind, Step, StepPolicy, StepScaling, TargetTracking,
 };
+pub use scalable::{Unscalable, unscalable};
+pub use select::{Glob, Picked, Selection, Selector, expand, placeholder};
 pub use target::{Dimension, ParseTargetError, TargetId};
 pub use value::{Cooldown, CooldownError, Number, TargetValue, TargetValueError};
 

@@ -1,6 +1,6 @@
 //! What AWS holds, as far as it could be read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -8,100 +8,11 @@ use chrono::{DateTime, Utc};
 use super::alarm::ObservedAlarm;
 use super::bounds::Capacity;
 use super::desired::Suspension;
-use super::name::{EndpointName, PolicyName, ScopeName, VariantName};
+use super::endpoint::{ObservedComponent, ObservedEndpoint, Running};
+use super::lease::{Leases, Markers};
+use super::name::{ComponentName, EndpointName, OwnerName, PolicyName, ScopeName};
 use super::policy::{StepScaling, TargetTracking};
 use super::target::TargetId;
-
-/// Status of an endpoint; only `InService` can be scaled (aws-autoscaling.md 5.2).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EndpointStatus {
-    /// Not available.
-    OutOfService,
-    /// Being created.
-    Creating,
-    /// A config, weight or capacity change runs, AWS's own scaling included.
-    Updating,
-    /// SageMaker maintenance.
-    SystemUpdating,
-    /// A change failed and is being undone.
-    RollingBack,
-    /// Serving; the only status in which anything can be scaled.
-    InService,
-    /// Being deleted.
-    Deleting,
-    /// Can only be deleted.
-    Failed,
-    /// Update and rollback both failed.
-    UpdateRollbackFailed,
-    /// A status that this version does not know.
-    Unknown(String),
-}
-
-impl EndpointStatus {
-    /// Reads AWS's word; one we do not know is kept, and counts as not scalable.
-    #[must_use]
-    pub fn parse(word: &str) -> Self {
-        match word {
-            "OutOfService" => Self::OutOfService,
-            "Creating" => Self::Creating,
-            "Updating" => Self::Updating,
-            "SystemUpdating" => Self::SystemUpdating,
-            "RollingBack" => Self::RollingBack,
-            "InService" => Self::InService,
-            "Deleting" => Self::Deleting,
-            "Failed" => Self::Failed,
-            "UpdateRollbackFailed" => Self::UpdateRollbackFailed,
-            other => Self::Unknown(other.to_owned()),
-        }
-    }
-
-    /// AWS's word.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::OutOfService => "OutOfService",
-            Self::Creating => "Creating",
-            Self::Updating => "Updating",
-            Self::SystemUpdating => "SystemUpdating",
-            Self::RollingBack => "RollingBack",
-            Self::InService => "InService",
-            Self::Deleting => "Deleting",
-            Self::Failed => "Failed",
-            Self::UpdateRollbackFailed => "UpdateRollbackFailed",
-            Self::Unknown(word) => word,
-        }
-    }
-}
-
-impl fmt::Display for EndpointStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// A production variant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObservedVariant {
-    /// Capacity in service; absent for serverless variants.
-    pub current: Option<Capacity>,
-    /// Capacity asked for.
-    pub desired: Option<Capacity>,
-}
-
-/// An endpoint.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObservedEndpoint {
-    /// Its name.
-    pub name: EndpointName,
-    /// Status.
-    pub status: EndpointStatus,
-    /// With the name, tells a re-created endpoint from the one before.
-    pub created: DateTime<Utc>,
-    /// When AWS last changed it.
-    pub modified: DateTime<Utc>,
-    /// Variants by name; `None` when they were not read, which is not the same as none.
-    pub variants: Option<BTreeMap<VariantName, ObservedVariant>>,
-}
 
 /// A registered target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,6 +27,8 @@ pub struct ObservedTarget {
     pub suspended: Suspension,
     /// When it was registered: another time is another registration, without the policies of the one before.
     pub created: DateTime<Utc>,
+    /// AWS's identifier, by which it is tagged.
+    pub arn: Option<String>,
 }
 
 /// What kind of policy AWS holds.
@@ -169,12 +82,22 @@ pub enum Part {
     Endpoints,
     /// The variants of one endpoint.
     Variants(EndpointName),
+    /// The config of one endpoint.
+    Config(EndpointName),
+    /// The tags of one endpoint.
+    Tags(EndpointName),
+    /// The list of inference components.
+    Components,
+    /// The copies of one inference component.
+    Copies(ComponentName),
     /// The list of registered targets.
     Targets,
     /// The list of policies.
     Policies,
     /// The lists of alarms.
     Alarms,
+    /// An alarm that is named as the marker of a hold, an override or an update.
+    Marker(String),
 }
 
 impl fmt::Display for Part {
@@ -182,9 +105,14 @@ impl fmt::Display for Part {
         match self {
             Self::Endpoints => f.write_str("the list of endpoints"),
             Self::Variants(endpoint) => write!(f, "the variants of endpoint {endpoint}"),
+            Self::Config(endpoint) => write!(f, "the config of endpoint {endpoint}"),
+            Self::Tags(endpoint) => write!(f, "the tags of endpoint {endpoint}"),
+            Self::Components => f.write_str("the list of inference components"),
+            Self::Copies(component) => write!(f, "the copies of component {component}"),
             Self::Targets => f.write_str("the list of targets"),
             Self::Policies => f.write_str("the list of policies"),
             Self::Alarms => f.write_str("the list of alarms"),
+            Self::Marker(name) => write!(f, "alarm {name}"),
         }
     }
 }
@@ -209,12 +137,18 @@ pub struct Observation {
     pub at: DateTime<Utc>,
     /// Endpoints seen.
     pub endpoints: BTreeMap<EndpointName, ObservedEndpoint>,
+    /// Inference components seen.
+    pub components: BTreeMap<ComponentName, ObservedComponent>,
     /// Targets seen.
     pub targets: BTreeMap<TargetId, ObservedTarget>,
     /// Policies seen, by target and name.
     pub policies: BTreeMap<TargetId, BTreeMap<PolicyName, ObservedPolicy>>,
     /// Alarms of target tracking and of our own, by name.
     pub alarms: BTreeMap<String, ObservedAlarm>,
+    /// What people ask for a while, as our alarms tell it.
+    pub markers: Markers,
+    /// Whose registrations are, where their tags were read: `None` when they carry no tag of ours.
+    pub owners: BTreeMap<TargetId, Option<OwnerName>>,
     /// Parts not read to their end.
     pub gaps: Vec<Gap>,
 }
@@ -232,21 +166,32 @@ impl Observation {
         self.gaps.is_empty()
     }
 
-    /// Capacity in service and asked for, when the id names a variant that was seen.
+    /// Capacity in service and asked for, when the id names something that was seen.
     #[must_use]
-    pub fn capacity(&self, target: &TargetId) -> Option<&ObservedVariant> {
-        let endpoint = self.endpoints.get(target.endpoint()?)?;
-        endpoint.variants.as_ref()?.get(target.variant()?)
+    pub fn capacity(&self, target: &TargetId) -> Option<Running> {
+        match target {
+            TargetId::Instances { endpoint, variant }
+            | TargetId::ProvisionedConcurrency { endpoint, variant } => {
+                let endpoint = self.endpoints.get(endpoint)?;
+                endpoint.variant(variant)?.running(target.dimension())
+            }
+            TargetId::Copies { component } => self.components.get(component)?.copies,
+        }
     }
 
-    /// Endpoints whose variants a plan for `targets` needs.
+    /// What is asked of a target for a while.
     #[must_use]
-    pub fn endpoints_of<'a>(
-        targets: impl IntoIterator<Item = &'a TargetId>,
-    ) -> BTreeSet<EndpointName> {
-        targets
-            .into_iter()
-            .filter_map(|id| id.endpoint().cloned())
-            .collect()
+    pub fn leases(&self, target: &TargetId) -> Option<&Leases> {
+        self.markers.leases.get(target)
+    }
+
+    /// The endpoint that a target is of, when it is known.
+    #[must_use]
+    pub fn endpoint_of<'a>(&'a self, target: &'a TargetId) -> Option<&'a EndpointName> {
+        match target {
+            TargetId::Instances { endpoint, .. }
+            | TargetId::ProvisionedConcurrency { endpoint, .. } => Some(endpoint),
+            TargetId::Copies { component } => Some(&self.components.get(component)?.endpoint),
+        }
     }
 }

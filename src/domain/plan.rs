@@ -2,12 +2,15 @@
 
 use chrono::{DateTime, Utc};
 
-use super::alarm::AlarmRule;
+use super::alarm::{AlarmRule, alarm_prefix};
 use super::bounds::{Bounds, Capacity, EffectiveBounds};
-use super::desired::Suspension;
-use super::name::{EndpointName, PolicyName, ScopeName, VariantName};
-use super::observed::{EndpointStatus, Gap, ObservedPolicyKind, ObservedTarget};
+use super::desired::{Manage, Suspension};
+use super::endpoint::EndpointStatus;
+use super::lease::{Hold, Lease, MarkerKind, Override, PreparedUpdate};
+use super::name::{ComponentName, EndpointName, OwnerName, PolicyName, ScopeName, VariantName};
+use super::observed::{Gap, ObservedPolicyKind, ObservedTarget};
 use super::policy::Policy;
+use super::scalable::Unscalable;
 use super::target::TargetId;
 
 /// What a pass wants to do with a scope. It holds an entry for every declared target, changed or not.
@@ -17,6 +20,8 @@ pub struct Plan {
     pub scope: ScopeName,
     /// The instant the plan is for.
     pub at: DateTime<Utc>,
+    /// Whose names are ours.
+    pub owner: OwnerName,
     /// One entry per declared target, in the order of target ids.
     pub targets: Vec<TargetPlan>,
 }
@@ -55,6 +60,52 @@ pub struct TargetPlan {
     pub actions: Vec<Action>,
     /// Remarks: what was seen and left alone, what is wanted and held back.
     pub notes: Vec<Note>,
+    /// Whose the registration is, where its tags were read.
+    pub registration: Option<Who>,
+}
+
+/// Whose something is that a plan writes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Who {
+    /// evenkeel made it, or makes it now.
+    Owned,
+    /// Someone else made it, and the config names it.
+    Adopted,
+    /// Someone else made it, and the config does not name it.
+    Unknown,
+}
+
+impl Who {
+    /// The word for it.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Owned => "owned",
+            Self::Adopted => "adopted",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl TargetPlan {
+    /// Whose the thing is that an action writes to; `None` when it is not known.
+    #[must_use]
+    pub fn who(&self, action: &Action, owner: &OwnerName) -> Option<Who> {
+        let manage = Manage {
+            owner: owner.clone(),
+            ..Manage::default()
+        };
+        let or = |is_ours: bool, other: Who| if is_ours { Who::Owned } else { other };
+        let is_our_alarm = |name: &str| name.starts_with(&alarm_prefix(owner));
+        match &action.change {
+            Change::Register { previous: None, .. } | Change::EndLease { .. } => Some(Who::Owned),
+            Change::Register { .. } | Change::Deregister { .. } => self.registration,
+            Change::PutPolicy { policy, .. } => Some(or(manage.owns(&policy.name), Who::Adopted)),
+            Change::DeletePolicy { name, .. } => Some(or(manage.owns(name), Who::Unknown)),
+            Change::PutAlarm { name, .. } => Some(or(is_our_alarm(name), Who::Adopted)),
+            Change::DeleteAlarm { name } => Some(or(is_our_alarm(name), Who::Unknown)),
+        }
+    }
 }
 
 /// The outcome of planning one target.
@@ -108,8 +159,24 @@ pub enum Wait {
     },
     /// A part of the world could not be read, so what is missing from it may be there.
     Unseen(Gap),
-    /// This version does not manage targets of this dimension.
-    Unsupported,
+    /// The inference component does not exist.
+    ComponentMissing(ComponentName),
+    /// The inference component is in a status in which nothing can be scaled.
+    ComponentBusy {
+        /// The component.
+        component: ComponentName,
+        /// Its status.
+        status: EndpointStatus,
+        /// When AWS last changed it.
+        since: DateTime<Utc>,
+    },
+    /// Someone is about to change the endpoint, and had its targets deregistered for that.
+    UpdatePrepared {
+        /// The endpoint.
+        endpoint: EndpointName,
+        /// Who, why, since when.
+        update: PreparedUpdate,
+    },
 }
 
 impl Wait {
@@ -121,7 +188,9 @@ impl Wait {
             Self::EndpointBusy { .. } => "endpoint_busy",
             Self::VariantMissing { .. } => "variant_missing",
             Self::Unseen(_) => "unseen",
-            Self::Unsupported => "unsupported",
+            Self::ComponentMissing(_) => "component_missing",
+            Self::ComponentBusy { .. } => "component_busy",
+            Self::UpdatePrepared { .. } => "update_prepared",
         }
     }
 }
@@ -152,6 +221,16 @@ pub enum Note {
     },
     /// AWS has kinds of scaling suspended, and the config says nothing of it. It is left so.
     Suspended(Suspension),
+    /// AWS would refuse the target, or should not be given it.
+    CannotScale(Unscalable),
+    /// A declared policy can not be put: its target is in percent of all cores, and their number is not known.
+    CoresUnknown(PolicyName),
+    /// The registration is not touched: whether someone asks for something else for a while could not be read.
+    LeasesUnseen(Gap),
+    /// Someone holds scaling.
+    Held(Lease<Hold>),
+    /// Someone asks for other bounds.
+    Overridden(Lease<Override>),
     /// A declared policy can not have its alarm: one of this name exists, and does something else.
     AlarmTaken {
         /// The declared policy.
@@ -189,12 +268,19 @@ impl Note {
     #[must_use]
     pub fn holds(&self) -> bool {
         match self {
-            Self::ForeignPolicy { .. } | Self::Suspended(_) | Self::ExtraAlarm { .. } => false,
+            Self::ForeignPolicy { .. }
+            | Self::Suspended(_)
+            | Self::ExtraAlarm { .. }
+            | Self::Held(_)
+            | Self::Overridden(_) => false,
             Self::TypeTaken { .. }
             | Self::MetricTaken { .. }
             | Self::PolicyUnseen { .. }
             | Self::AlarmUnseen { .. }
-            | Self::AlarmTaken { .. } => true,
+            | Self::AlarmTaken { .. }
+            | Self::CannotScale(_)
+            | Self::CoresUnknown(_)
+            | Self::LeasesUnseen(_) => true,
         }
     }
 }
@@ -221,6 +307,13 @@ pub enum Change {
         suspended: Option<Suspension>,
         /// What AWS holds now; `None` when the target is not registered.
         previous: Option<ObservedTarget>,
+        /// Whose tag a new registration is to carry. AWS takes none with one that stands.
+        owner: Option<OwnerName>,
+    },
+    /// Take the registration away. Its policies and their alarms go with it; capacity stays where it is.
+    Deregister {
+        /// What AWS holds now.
+        previous: ObservedTarget,
     },
     /// Put a policy, always in full: what is left out of a put, AWS keeps or resets by rules of its own.
     PutPolicy {
@@ -254,26 +347,39 @@ pub enum Change {
         /// Its name.
         name: String,
     },
+    /// Delete the marker of a hold or an override that is over.
+    EndLease {
+        /// Which of the two.
+        kind: MarkerKind,
+        /// The marker's name.
+        name: String,
+        /// When it was to end.
+        until: DateTime<Utc>,
+    },
 }
 
 impl Change {
     /// Labels of all changes.
-    pub const LABELS: [&'static str; 5] = [
+    pub const LABELS: [&'static str; 7] = [
         "register_target",
+        "deregister_target",
         "put_policy",
         "put_alarm",
         "delete_policy",
         "delete_alarm",
+        "end_lease",
     ];
 
     /// What of a target it is about, to tell one difference from another.
     #[must_use]
     pub fn subject(&self) -> &str {
         match self {
-            Self::Register { .. } => "",
+            Self::Register { .. } | Self::Deregister { .. } => "",
             Self::PutPolicy { policy, .. } => policy.name.as_str(),
             Self::DeletePolicy { name, .. } => name.as_str(),
-            Self::PutAlarm { name, .. } | Self::DeleteAlarm { name } => name,
+            Self::PutAlarm { name, .. }
+            | Self::DeleteAlarm { name }
+            | Self::EndLease { name, .. } => name,
         }
     }
 
@@ -282,10 +388,12 @@ impl Change {
     pub fn label(&self) -> &'static str {
         match self {
             Self::Register { .. } => "register_target",
+            Self::Deregister { .. } => "deregister_target",
             Self::PutPolicy { .. } => "put_policy",
             Self::PutAlarm { .. } => "put_alarm",
             Self::DeletePolicy { .. } => "delete_policy",
             Self::DeleteAlarm { .. } => "delete_alarm",
+            Self::EndLease { .. } => "end_lease",
         }
     }
 }
@@ -313,6 +421,8 @@ pub enum ActionReason {
     NotDeclared,
     /// Nothing is left that it would drive.
     Orphaned,
+    /// Its time is over.
+    TimeOver,
 }
 
 impl ActionReason {
@@ -330,11 +440,12 @@ impl ActionReason {
             Self::AlarmDiffers(_) => "alarm",
             Self::NotDeclared => "not_declared",
             Self::Orphaned => "alarm_orphaned",
+            Self::TimeOver => "lease_over",
         }
     }
 
     /// Labels of all kinds.
-    pub const LABELS: [&'static str; 10] = [
+    pub const LABELS: [&'static str; 11] = [
         "target_missing",
         "bounds",
         "suspension",
@@ -345,6 +456,7 @@ impl ActionReason {
         "alarm",
         "not_declared",
         "alarm_orphaned",
+        "lease_over",
     ];
 }
 
@@ -399,4 +511,6 @@ pub enum Effect {
     AlarmsRecreated,
     /// Deleting a target-tracking policy deletes its alarms.
     AlarmsDeleted,
+    /// Deregistering deletes so many policies, and all scheduled actions (aws-autoscaling.md 1.5).
+    PoliciesDeleted(usize),
 }

@@ -16,6 +16,8 @@ pub struct TargetTracking {
     pub metric: Metric,
     /// The value to hold it at, in the metric's unit.
     pub target: TargetValue,
+    /// The value is in percent of all cores, whose number is not known yet: it is to be multiplied by it.
+    pub of_all_cores: bool,
     /// Starts when a scale-out completes; during it only what exceeds the capacity already added is added.
     pub scale_out_cooldown: Cooldown,
     /// Starts when a scale-in completes; a scale-out ends it at once.
@@ -222,7 +224,12 @@ impl fmt::Display for PolicyKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TargetTracking(tracking) => {
-                write!(f, "{} at {}", tracking.metric, tracking.target)
+                let unit = if tracking.of_all_cores {
+                    " % of all cores"
+                } else {
+                    ""
+                };
+                write!(f, "{} at {}{unit}", tracking.metric, tracking.target)
             }
             Self::Step(step) => write!(f, "{}", step.scaling),
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::name::{ComponentName, EndpointName, NameError, VariantName};
+use super::select::Glob;
 
 /// What of a target scales, and so the unit of its capacity (aws-autoscaling.md 2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +28,16 @@ impl Dimension {
             Self::Instances => "sagemaker:variant:DesiredInstanceCount",
             Self::ProvisionedConcurrency => "sagemaker:variant:DesiredProvisionedConcurrency",
             Self::Copies => "sagemaker:inference-component:DesiredCopyCount",
+        }
+    }
+
+    /// The config's word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Instances => "instances",
+            Self::ProvisionedConcurrency => "provisioned_concurrency",
+            Self::Copies => "copies",
         }
     }
 
@@ -154,6 +165,29 @@ impl TargetId {
         }
     }
 
+    /// Reads what [`TargetId::alarm_component`] wrote.
+    #[must_use]
+    pub fn of_alarm_component(text: &str) -> Option<Self> {
+        let (resource, dimension) = match text.strip_suffix("/concurrency") {
+            Some(resource) => (resource, Dimension::ProvisionedConcurrency),
+            None if text.starts_with("inference-component/") => (text, Dimension::Copies),
+            None => (text, Dimension::Instances),
+        };
+        Self::parse(resource, dimension.aws_name()).ok()
+    }
+
+    /// Whether a pattern of the command line means it: by its endpoint or component, or by its resource id.
+    #[must_use]
+    pub fn matches(&self, glob: &Glob) -> bool {
+        let name = match self {
+            Self::Instances { endpoint, .. } | Self::ProvisionedConcurrency { endpoint, .. } => {
+                endpoint.as_str()
+            }
+            Self::Copies { component } => component.as_str(),
+        };
+        glob.matches(name) || glob.matches(&self.resource_id())
+    }
+
     /// The dimension.
     #[must_use]
     pub fn dimension(&self) -> Dimension {
@@ -161,6 +195,15 @@ impl TargetId {
             Self::Instances { .. } => Dimension::Instances,
             Self::ProvisionedConcurrency { .. } => Dimension::ProvisionedConcurrency,
             Self::Copies { .. } => Dimension::Copies,
+        }
+    }
+
+    /// The component that the id itself names.
+    #[must_use]
+    pub fn component(&self) -> Option<&ComponentName> {
+        match self {
+            Self::Copies { component } => Some(component),
+            Self::Instances { .. } | Self::ProvisionedConcurrency { .. } => None,
         }
     }
 

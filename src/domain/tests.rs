@@ -53,6 +53,7 @@ fn tracking() -> impl Strategy<Value = TargetTracking> {
         TargetTracking {
             metric,
             target: TargetValue::new(f64::from(target)).unwrap(),
+            of_all_cores: false,
             scale_out_cooldown: Cooldown::from_secs(cooldown).unwrap(),
             scale_in_cooldown: Cooldown::SAGEMAKER_DEFAULT,
             disable_scale_in: off,
@@ -150,9 +151,12 @@ fn tracked_policies(all: Vec<TargetTracking>) -> Vec<Policy> {
 }
 
 fn manage() -> impl Strategy<Value = Manage> {
-    prop_oneof![Just(Prune::Owned), Just(Prune::All), Just(Prune::Never)].prop_map(|prune| Manage {
+    let prune = prop_oneof![Just(Prune::Owned), Just(Prune::All), Just(Prune::Never)];
+    let removal = prop_oneof![Just(OnRemoval::Retain), Just(OnRemoval::Deregister)];
+    (prune, removal).prop_map(|(prune, on_removal)| Manage {
         owner: OwnerName::default(),
         prune,
+        on_removal,
     })
 }
 
@@ -170,6 +174,8 @@ fn desired() -> impl Strategy<Value = DesiredFleet> {
     (manage(), targets).prop_map(|(manage, targets)| DesiredFleet {
         scope: "test".parse().unwrap(),
         manage,
+        selections: Vec::new(),
+        only: None,
         targets: targets
             .into_iter()
             .map(|(name, (bounds, suspended, policies))| {
@@ -238,12 +244,63 @@ fn gaps() -> impl Strategy<Value = Vec<Gap>> {
     )
 }
 
+fn lease<T>(what: T, is_over: bool) -> Lease<T> {
+    let from_now = |hours| {
+        at().checked_add_signed(chrono::TimeDelta::hours(hours))
+            .unwrap()
+    };
+    Lease {
+        what,
+        by: "alice".to_owned(),
+        reason: "a rollout".to_owned(),
+        since: from_now(-2),
+        until: from_now(if is_over { -1 } else { 1 }),
+    }
+}
+
+fn leases() -> impl Strategy<Value = Leases> {
+    let hold = (any::<bool>(), suspension(), any::<bool>()).prop_map(|(scale_in, before, over)| {
+        let hold = Hold {
+            scale_in,
+            scale_out: !scale_in,
+            before,
+        };
+        lease(hold, over)
+    });
+    let ends = (prop::option::of(capacity()), prop::option::of(capacity()));
+    let bounds = (ends, bounds(), any::<bool>())
+        .prop_map(|((min, max), before, over)| lease(Override { min, max, before }, over));
+    (prop::option::of(hold), prop::option::of(bounds))
+        .prop_map(|(hold, bounds)| Leases { hold, bounds })
+}
+
 fn observation() -> impl Strategy<Value = Observation> {
+    let endpoint = || prop::sample::select(&ENDPOINTS[..]);
+    let owner = prop::option::of(Just(OwnerName::default()));
     (
-        prop::collection::btree_map(prop::sample::select(&ENDPOINTS[..]), held(), 0..5),
+        prop::collection::btree_map(endpoint(), held(), 0..5),
+        prop::collection::btree_map(endpoint(), leases(), 0..3),
+        prop::collection::btree_map(endpoint(), owner, 0..3),
+        any::<bool>(),
         gaps(),
     )
-        .prop_map(|(endpoints, gaps)| observe(endpoints, gaps))
+        .prop_map(|(endpoints, leases, owners, is_async, gaps)| {
+            let mut seen = observe(endpoints, gaps);
+            for details in seen
+                .endpoints
+                .values_mut()
+                .filter_map(|e| e.details.as_mut())
+            {
+                details.is_async = is_async;
+            }
+            let leases = leases.into_iter().map(|(name, leases)| (id(name), leases));
+            seen.markers.leases = leases.collect();
+            seen.owners = owners
+                .into_iter()
+                .map(|(name, owner)| (id(name), owner))
+                .collect();
+            seen
+        })
 }
 
 fn observe(endpoints: BTreeMap<&str, Held>, gaps: Vec<Gap>) -> Observation {
@@ -254,6 +311,9 @@ fn observe(endpoints: BTreeMap<&str, Held>, gaps: Vec<Gap>) -> Observation {
         targets: BTreeMap::new(),
         policies: BTreeMap::new(),
         alarms: BTreeMap::new(),
+        components: BTreeMap::new(),
+        markers: Markers::default(),
+        owners: BTreeMap::new(),
         gaps,
     };
     for (name, (endpoint, target, policies, alarms)) in endpoints {
@@ -272,11 +332,15 @@ fn observe(endpoints: BTreeMap<&str, Held>, gaps: Vec<Gap>) -> Observation {
         let endpoint_name: EndpointName = name.parse().unwrap();
         if let Some((status, running)) = endpoint {
             let variants_gap = seen.gap(&Part::Variants(endpoint_name.clone())).is_some();
-            let variant = ObservedVariant {
+            let variant = ObservedVariant::Instances(Running {
                 current: Some(running),
                 desired: Some(running),
+            });
+            let details = EndpointDetails {
+                config: "c".to_owned(),
+                is_async: true,
+                variants: BTreeMap::from([("AllTraffic".parse().unwrap(), variant)]),
             };
-            let variants = BTreeMap::from([("AllTraffic".parse().unwrap(), variant)]);
             seen.endpoints.insert(
                 endpoint_name.clone(),
                 ObservedEndpoint {
@@ -284,7 +348,9 @@ fn observe(endpoints: BTreeMap<&str, Held>, gaps: Vec<Gap>) -> Observation {
                     status,
                     created: at(),
                     modified: at(),
-                    variants: (!variants_gap).then_some(variants),
+                    details: (!variants_gap).then_some(details),
+                    config: None,
+                    tags: None,
                 },
             );
         }
@@ -299,6 +365,7 @@ fn observe(endpoints: BTreeMap<&str, Held>, gaps: Vec<Gap>) -> Observation {
                 max: a.max(b),
                 suspended,
                 created: at(),
+                arn: None,
             },
         );
         let policies = policies.into_iter().map(|(n, kind)| {
@@ -334,6 +401,7 @@ fn alarm(name: &str, rule: Option<AlarmRule>, policy: &PolicyName) -> ObservedAl
         since: None,
         actions: vec![arn(policy)],
         rule,
+        description: None,
     }
 }
 
@@ -358,6 +426,7 @@ fn execute(plan: &Plan, mut world: Observation) -> Observation {
                     max: bounds.max(),
                     suspended: suspended.or(before).unwrap_or_default(),
                     created: at(),
+                    arn: None,
                 };
                 if world.targets.insert(id.clone(), held).is_none() {
                     // A new registration starts without policies.
@@ -381,6 +450,18 @@ fn execute(plan: &Plan, mut world: Observation) -> Observation {
             }
             Change::DeleteAlarm { name } => {
                 world.alarms.remove(name).unwrap();
+            }
+            Change::Deregister { .. } => {
+                world.targets.remove(id).unwrap();
+                world.policies.remove(id);
+            }
+            Change::EndLease { kind, .. } => {
+                let leases = world.markers.leases.get_mut(id).unwrap();
+                match kind {
+                    MarkerKind::Hold => leases.hold = None,
+                    MarkerKind::Override => leases.bounds = None,
+                    MarkerKind::Update => unreachable!("an update has no end of its own"),
+                }
             }
         }
     }
@@ -410,7 +491,8 @@ proptest! {
     #[test]
     fn every_declared_target_is_accounted_for(desired in desired(), world in observation()) {
         let plan = plan(&desired, &world, at());
-        let ids: Vec<_> = plan.targets.iter().map(|t| &t.id).collect();
+        let declared = |id: &&TargetId| desired.targets.contains_key(*id);
+        let ids: Vec<_> = plan.targets.iter().map(|t| &t.id).filter(declared).collect();
         prop_assert_eq!(ids, desired.targets.keys().collect::<Vec<_>>());
     }
 
@@ -429,6 +511,44 @@ proptest! {
                 full.actions().any(|(i, a)| i == id && a.change.label() == action.change.label()),
                 "{} planned only without the facts: {:#?}", id, action
             );
+        }
+    }
+
+    /// What a person asks for a while: it is done while it holds, and undone when it is over.
+    #[test]
+    fn holds_and_overrides_hold_and_end(desired in desired(), world in observation()) {
+        let world = Observation { gaps: Vec::new(), ..world };
+        let made = plan(&desired, &world, at());
+        let after = execute(&made, world.clone());
+        for entry in made.targets.iter().filter(|e| e.verdict == Verdict::Changes) {
+            let Some(held) = after.targets.get(&entry.id) else { continue };
+            let Some(before) = world.leases(&entry.id) else { continue };
+            let left = after.leases(&entry.id).cloned().unwrap_or_default();
+            prop_assert!(left.hold.is_none_or(|l| l.holds(at())));
+            prop_assert!(left.bounds.is_none_or(|l| l.holds(at())));
+            if !desired.targets.contains_key(&entry.id) {
+                continue;
+            }
+            if let Some(hold) = before.hold.as_ref().filter(|l| l.holds(at())) {
+                prop_assert!(!hold.what.scale_in || held.suspended.scale_in);
+                prop_assert!(!hold.what.scale_out || held.suspended.scale_out);
+            }
+            if let Some(over) = before.bounds.as_ref().filter(|l| l.holds(at())) {
+                prop_assert!(over.what.min.is_none_or(|min| held.min <= min));
+                prop_assert!(over.what.max.is_none_or(|max| held.max >= max));
+            }
+        }
+    }
+
+    /// Nothing that is not declared goes away unless it carries our tag and the config says so.
+    #[test]
+    fn only_what_is_ours_is_deregistered(desired in desired(), world in observation()) {
+        for (id, action) in plan(&desired, &world, at()).actions() {
+            if let Change::Deregister { .. } = action.change {
+                prop_assert!(!desired.targets.contains_key(id));
+                prop_assert_eq!(desired.manage.on_removal, OnRemoval::Deregister);
+                prop_assert_eq!(&world.owners[id], &Some(OwnerName::default()));
+            }
         }
     }
 
@@ -453,11 +573,21 @@ fn lose(mut world: Observation, gaps: Vec<Gap>, keep: &[bool]) -> Observation {
                     held.retain(|_, _| keep.next().unwrap());
                 }
             }
-            Part::Alarms => world.alarms.retain(|_, _| keep.next().unwrap()),
+            Part::Alarms => {
+                world.alarms.retain(|_, _| keep.next().unwrap());
+                world.markers.leases.retain(|_, _| keep.next().unwrap());
+            }
             Part::Variants(name) => {
                 if let Some(endpoint) = world.endpoints.get_mut(name) {
-                    endpoint.variants = None;
+                    endpoint.details = None;
                 }
+            }
+            Part::Config(_)
+            | Part::Tags(_)
+            | Part::Components
+            | Part::Copies(_)
+            | Part::Marker(_) => {
+                unreachable!("not among the gaps of these tests")
             }
         }
     }
@@ -471,6 +601,7 @@ fn tracked(name: &str, metric: PredefinedMetric, target: f64) -> Policy {
         kind: PolicyKind::TargetTracking(TargetTracking {
             metric: Metric::Predefined(metric),
             target: TargetValue::new(target).unwrap(),
+            of_all_cores: false,
             scale_out_cooldown: Cooldown::from_secs(60).unwrap(),
             scale_in_cooldown: Cooldown::SAGEMAKER_DEFAULT,
             disable_scale_in: false,
@@ -592,6 +723,8 @@ fn a_metric_changes_hands_in_one_plan() {
         .map(|(_, action)| match &action.change {
             Change::PutPolicy { policy, .. } => policy.name.as_str(),
             Change::Register { .. }
+            | Change::Deregister { .. }
+            | Change::EndLease { .. }
             | Change::PutAlarm { .. }
             | Change::DeletePolicy { .. }
             | Change::DeleteAlarm { .. } => action.change.label(),
@@ -629,6 +762,7 @@ fn world_with_policies(policies: &[Policy]) -> Observation {
         max: capacity(4),
         suspended: Suspension::default(),
         created: at(),
+        arn: None,
     };
     world.targets.insert(id("chat"), held);
     let observed = policies.iter().map(|policy| {
@@ -654,6 +788,7 @@ fn the_checker_stops_a_pass_that_shrinks_too_much() {
             max: capacity(9),
             suspended: Suspension::default(),
             created: at(),
+            arn: None,
         };
         world.targets.insert(id(name), held);
     }
@@ -709,6 +844,7 @@ fn the_checker_refuses_broken_plans() {
                     bounds: Bounds::new(capacity(0), capacity(100)).unwrap(),
                     suspended: None,
                     previous: None,
+                    owner: None,
                 };
             },
             |v| matches!(v, Violation::WrongBounds(_)),

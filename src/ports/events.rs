@@ -3,9 +3,12 @@
 
 use std::fmt::Debug;
 
+use chrono::{DateTime, Utc};
+
 use super::error::ApiError;
 use crate::domain::{
-    Action, Activity, Conflict, Gap, PassSummary, ScopeName, TargetId, Verdict, Violation,
+    Action, Activity, CapacityReset, Conflict, Gap, PassSummary, ScopeName, TargetId, Verdict,
+    Violation,
 };
 
 /// Something worth telling.
@@ -75,6 +78,24 @@ pub enum Event<'a> {
         target: &'a TargetId,
         /// How often, and until when.
         conflict: Conflict,
+    },
+    /// An update of an endpoint took capacity away.
+    CapacityReset {
+        /// The scope.
+        scope: &'a ScopeName,
+        /// The target.
+        target: &'a TargetId,
+        /// From what to what.
+        reset: &'a CapacityReset,
+    },
+    /// A hold or an override stands although its time is over.
+    LeaseOverdue {
+        /// The scope.
+        scope: &'a ScopeName,
+        /// The target.
+        target: &'a TargetId,
+        /// When it should have ended.
+        since: DateTime<Utc>,
     },
     /// A pass ended.
     PassEnded {

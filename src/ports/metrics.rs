@@ -30,6 +30,9 @@ pub trait AlarmApi: Debug + Send + Sync {
     /// Puts an alarm in full, with its actions enabled and one action: the policy of this ARN.
     async fn put_alarm(&self, name: &str, rule: &AlarmRule, policy: &str) -> Result<(), ApiError>;
 
+    /// Puts an alarm that watches nothing and does nothing: it keeps its description. It begins as OK and stays so.
+    async fn put_marker(&self, name: &str, description: &str) -> Result<(), ApiError>;
+
     /// Deletes an alarm. One that is not there counts as deleted.
     async fn delete_alarm(&self, name: &str) -> Result<(), ApiError>;
 }

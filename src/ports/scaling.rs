@@ -6,7 +6,8 @@ use async_trait::async_trait;
 
 use super::error::ApiError;
 use crate::domain::{
-    Activity, Bounds, ObservedPolicy, ObservedTarget, Policy, PolicyName, Suspension, TargetId,
+    Activity, Bounds, ObservedPolicy, ObservedTarget, OwnerName, Policy, PolicyName, Suspension,
+    TargetId,
 };
 
 /// A list read page by page. When a page fails, what came before it is kept.
@@ -46,13 +47,22 @@ pub trait ScalingApi: Debug + Send + Sync {
     ) -> Listing<Activity>;
 
     /// Registers a target, or sets its bounds and what is suspended; `None` leaves that as it is. The running
-    /// capacity is pulled into the bounds at once.
+    /// capacity is pulled into the bounds at once. A new registration is tagged with its owner; AWS refuses that for
+    /// one that stands.
     async fn register(
         &self,
         target: &TargetId,
         bounds: Bounds,
         suspended: Option<Suspension>,
+        owner: Option<&OwnerName>,
     ) -> Result<(), ApiError>;
+
+    /// Takes a registration away, with its policies, their alarms and its scheduled actions. One that is not there
+    /// counts as taken away.
+    async fn deregister(&self, target: &TargetId) -> Result<(), ApiError>;
+
+    /// Whose tag the registration of this ARN carries.
+    async fn owner(&self, arn: &str) -> Result<Option<OwnerName>, ApiError>;
 
     /// Puts a policy in full, and returns its ARN.
     async fn put_policy(&self, target: &TargetId, policy: &Policy) -> Result<String, ApiError>;

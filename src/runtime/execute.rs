@@ -123,8 +123,11 @@ impl Executor<'_> {
                         error: &error,
                     });
                     last_error = Some(error);
-                    // Policies need their target.
-                    if matches!(action.change, Change::Register { .. }) {
+                    // Policies need their target; and what is not undone yet is not over.
+                    if matches!(
+                        action.change,
+                        Change::Register { .. } | Change::Deregister { .. }
+                    ) {
                         break;
                     }
                 }
@@ -158,11 +161,15 @@ impl Executor<'_> {
         let (scaling, alarms) = (&self.ports.scaling, &self.ports.alarms);
         match &action.change {
             Change::Register {
-                bounds, suspended, ..
+                bounds,
+                suspended,
+                owner,
+                ..
             } => scaling
-                .register(target, *bounds, *suspended)
+                .register(target, *bounds, *suspended, owner.as_ref())
                 .await
                 .map(|()| None),
+            Change::Deregister { .. } => scaling.deregister(target).await.map(|()| None),
             Change::PutPolicy { policy, .. } => scaling
                 .put_policy(target, policy)
                 .await
@@ -182,7 +189,9 @@ impl Executor<'_> {
             Change::DeletePolicy { name, .. } => {
                 scaling.delete_policy(target, name).await.map(|()| None)
             }
-            Change::DeleteAlarm { name } => alarms.delete_alarm(name).await.map(|()| None),
+            Change::DeleteAlarm { name } | Change::EndLease { name, .. } => {
+                alarms.delete_alarm(name).await.map(|()| None)
+            }
         }
     }
 

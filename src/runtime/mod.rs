@@ -13,11 +13,13 @@
 mod board;
 mod clock;
 mod conflict;
+mod details;
 mod drive;
 mod execute;
 mod observe;
 mod pass;
 mod policies;
+mod resets;
 mod supervise;
 mod watch;
 
@@ -25,7 +27,7 @@ pub use board::Board;
 pub use clock::{SystemClock, VirtualClock};
 pub use drive::{Pace, Task, drive, nudger};
 pub use execute::{Executed, Executor, execute};
-pub use observe::Observer;
+pub use observe::{Look, Observer};
 pub use pass::Reconciler;
 pub use supervise::{Fault, Supervisor};
 pub use watch::Watcher;

@@ -4,24 +4,37 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::details::{Details, Wanted};
 use super::policies::{PolicyCache, fingerprint};
 use crate::domain::{
-    DesiredFleet, EndpointName, EndpointStatus, Gap, Observation, ObservedEndpoint, ObservedPolicy,
-    ObservedVariant, Part, PolicyName, TargetId, VariantName, alarm_prefix,
+    DesiredFleet, Gap, Markers, Observation, ObservedPolicy, ObservedTarget, OnRemoval, OwnerName,
+    Part, Picked, PolicyName, Selection, TargetId, alarm_prefix, expand, read_markers,
 };
-use crate::ports::{ApiError, EndpointSummary, Listing, ScopePorts};
+use crate::ports::{ApiError, Listing, ScopePorts};
 
-/// Looks at a scope. It remembers the variants of endpoints that have not changed, because DescribeEndpoint is one
-/// call per endpoint at 5 a second, while the list shows for all of them when they last changed.
+/// One look: what was seen, and the fleet with every selection worked into targets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// What is declared, target by target.
+    pub fleet: DesiredFleet,
+    /// What was seen.
+    pub observed: Observation,
+}
+
+/// Looks at a scope.
 #[derive(Debug)]
 pub struct Observer {
     ports: ScopePorts,
-    known: BTreeMap<EndpointName, Known>,
+    details: Details,
     policies: PolicyCache,
     /// Names of the alarms of each policy, and when they were first seen.
     named: BTreeMap<(TargetId, PolicyName), Named>,
     /// Whether policies have been looked at before.
     has_looked: bool,
+    /// What selections picked at the last look, and which these were.
+    picked: (Vec<Selection>, Picked),
+    /// Whose tag a registration carries, by its ARN.
+    owners: BTreeMap<String, Option<OwnerName>>,
 }
 
 #[derive(Debug, Clone)]
@@ -30,20 +43,8 @@ struct Named {
     since: DateTime<Utc>,
 }
 
-#[derive(Debug, Clone)]
-struct Known {
-    created: DateTime<Utc>,
-    modified: DateTime<Utc>,
-    looks: u32,
-    variants: BTreeMap<VariantName, ObservedVariant>,
-}
-
 /// Names of the alarms that AWS makes for target tracking begin so (aws-autoscaling.md 1.8).
 pub(super) const TRACKING_ALARMS: &str = "TargetTracking-";
-
-/// After so many looks the variants are read again even if the list shows no change: whether every change of
-/// capacity moves the list's time is not documented.
-const READ_AGAIN_AFTER: u32 = 60;
 
 /// An alarm that a policy names, and that the list of alarms does not hold, is gone; but not in the first moments
 /// after its policy was put, when the list may not show it yet.
@@ -55,10 +56,12 @@ impl Observer {
     pub fn new(ports: ScopePorts) -> Self {
         Self {
             ports,
-            known: BTreeMap::new(),
+            details: Details::default(),
             policies: PolicyCache::default(),
             named: BTreeMap::new(),
             has_looked: false,
+            picked: (Vec::new(), Picked::new()),
+            owners: BTreeMap::new(),
         }
     }
 
@@ -74,22 +77,45 @@ impl Observer {
     }
 
     /// Reads endpoints, targets, policies and alarms. What can not be read becomes a gap, and the rest goes on.
-    pub async fn observe(&mut self, fleet: &DesiredFleet, now: DateTime<Utc>) -> Observation {
+    pub async fn observe(&mut self, declared: &DesiredFleet, now: DateTime<Utc>) -> Look {
+        let mut observed = self.read(declared, now).await;
+        if self.picked.0 != declared.selections {
+            self.picked = (declared.selections.clone(), Picked::new());
+        }
+        let (fleet, picked) = expand(declared, &observed, &self.picked.1);
+        self.picked.1 = picked;
+        if declared.manage.on_removal == OnRemoval::Deregister {
+            self.read_owners(&fleet, &mut observed).await;
+        }
+        Look { fleet, observed }
+    }
+
+    async fn read(&mut self, fleet: &DesiredFleet, now: DateTime<Utc>) -> Observation {
         let owned = alarm_prefix(&fleet.manage.owner);
         let adopted = fleet.adopted_alarms();
-        let (endpoints, targets, trackers, ours, adopted) = tokio::join!(
-            self.ports.endpoints.endpoints(),
-            self.ports.scaling.targets(),
-            self.ports.alarms.alarms(TRACKING_ALARMS),
-            self.ports.alarms.alarms(&owned),
-            self.ports.alarms.alarms_named(&adopted),
+        let ports = self.ports.clone();
+        let wants_components = Wanted::new(fleet, |_| true).components();
+        let components = async {
+            if wants_components {
+                ports.endpoints.components().await
+            } else {
+                Listing::complete(Vec::new())
+            }
+        };
+        let (endpoints, components, targets, trackers, ours, adopted) = tokio::join!(
+            ports.endpoints.endpoints(),
+            components,
+            ports.scaling.targets(),
+            ports.alarms.alarms(TRACKING_ALARMS),
+            ports.alarms.alarms(&owned),
+            ports.alarms.alarms_named(&adopted),
         );
         let ours = both(ours, adopted);
         let world = fingerprint(&targets, [&trackers, &ours]);
         let policies = match self.policies.reuse(world, now) {
             Some(known) => Listing::complete(known),
             None => {
-                let listing = self.ports.scaling.policies().await;
+                let listing = ports.scaling.policies().await;
                 self.policies.keep(&listing, world, now);
                 listing
             }
@@ -102,54 +128,84 @@ impl Observer {
             }));
         };
         note(Part::Endpoints, endpoints.gap);
+        note(Part::Components, components.gap);
         note(Part::Targets, targets.gap);
         note(Part::Policies, policies.gap);
         note(Part::Alarms, trackers.gap.or(ours.gap));
-        let needed = Observation::endpoints_of(fleet.targets.keys());
-        let mut seen = BTreeMap::new();
-        for summary in endpoints.items {
-            let mut endpoint = ObservedEndpoint {
-                name: summary.name.clone(),
-                status: summary.status.clone(),
-                created: summary.created,
-                modified: summary.modified,
-                variants: None,
-            };
-            if needed.contains(&summary.name) {
-                match self.variants(&summary).await {
-                    Ok(variants) => endpoint.variants = Some(variants),
-                    Err(error) => gaps.push(Gap {
-                        part: Part::Variants(summary.name.clone()),
-                        why: error.to_string(),
-                    }),
-                }
-            }
-            seen.insert(summary.name, endpoint);
-        }
-        self.known.retain(|name, _| seen.contains_key(name));
+        let targets: BTreeMap<TargetId, ObservedTarget> = targets
+            .items
+            .into_iter()
+            .map(|t| (t.id.clone(), t))
+            .collect();
+        let wanted = Wanted::new(fleet, |id| targets.contains_key(id));
+        let details = &mut self.details;
+        let seen = details
+            .endpoints(&ports, endpoints.items, &wanted, &mut gaps)
+            .await;
+        let components = details
+            .components(&ports, components.items, &wanted, &mut gaps)
+            .await;
         let mut held = BTreeMap::new();
         for policy in self.settle(policies.items, now) {
             let of_target: &mut BTreeMap<_, _> = held.entry(policy.target.clone()).or_default();
             of_target.insert(policy.name.clone(), policy);
         }
+        let markers = read_markers(&fleet.manage.owner, &ours.items);
+        gaps.extend(unreadable(&markers));
+        let alarms = trackers.items.into_iter().chain(ours.items);
         Observation {
             scope: fleet.scope.clone(),
             at: now,
             endpoints: seen,
-            targets: targets
-                .items
-                .into_iter()
-                .map(|t| (t.id.clone(), t))
-                .collect(),
+            components,
+            targets,
             policies: held,
-            alarms: trackers
-                .items
-                .into_iter()
-                .chain(ours.items)
-                .map(|alarm| (alarm.name.clone(), alarm))
-                .collect(),
+            alarms: alarms.map(|alarm| (alarm.name.clone(), alarm)).collect(),
+            markers,
+            owners: BTreeMap::new(),
             gaps,
         }
+    }
+
+    /// Reads whose these registrations are, as far as they can be read.
+    pub async fn read_owners_of(&mut self, ids: &[TargetId], observed: &mut Observation) {
+        for id in ids {
+            let arn = observed.targets.get(id).and_then(|held| held.arn.clone());
+            if let Some(arn) = arn
+                && let Ok(owner) = self.ports.scaling.owner(&arn).await
+            {
+                observed.owners.insert(id.clone(), owner);
+            }
+        }
+    }
+
+    /// Reads whose registrations are that are not declared: one call each, once per registration. What fails is simply
+    /// not known, and so stays.
+    async fn read_owners(&mut self, fleet: &DesiredFleet, observed: &mut Observation) {
+        let undeclared = observed
+            .targets
+            .values()
+            .filter(|held| !fleet.targets.contains_key(&held.id));
+        let mut owners = BTreeMap::new();
+        for held in undeclared {
+            let Some(arn) = &held.arn else { continue };
+            if !self.owners.contains_key(arn)
+                && let Ok(owner) = self.ports.scaling.owner(arn).await
+            {
+                self.owners.insert(arn.clone(), owner);
+            }
+            if let Some(owner) = self.owners.get(arn) {
+                owners.insert(held.id.clone(), owner.clone());
+            }
+        }
+        let stands = |arn: &String| {
+            observed
+                .targets
+                .values()
+                .any(|t| t.arn.as_ref() == Some(arn))
+        };
+        self.owners.retain(|arn, _| stands(arn));
+        observed.owners = owners;
     }
 
     /// Tells for each policy whether the names of its alarms have been known for a while. What stood there at the
@@ -177,37 +233,15 @@ impl Observer {
         self.named = named;
         settled
     }
+}
 
-    async fn variants(
-        &mut self,
-        summary: &EndpointSummary,
-    ) -> Result<BTreeMap<VariantName, ObservedVariant>, ApiError> {
-        let settled = summary.status == EndpointStatus::InService;
-        if let Some(known) = self.known.get_mut(&summary.name) {
-            let same = (known.created, known.modified) == (summary.created, summary.modified);
-            if settled && same && known.looks < READ_AGAIN_AFTER {
-                known.looks += 1;
-                return Ok(known.variants.clone());
-            }
-        }
-        let variants = self.ports.endpoints.variants(&summary.name).await?;
-        if settled {
-            let known = Known {
-                created: summary.created,
-                modified: summary.modified,
-                // The first time they are read all at once; from then on not all in one and the same look.
-                looks: match self.known.get(&summary.name) {
-                    Some(_) => 0,
-                    None => spread(summary.name.as_str(), READ_AGAIN_AFTER),
-                },
-                variants: variants.clone(),
-            };
-            self.known.insert(summary.name.clone(), known);
-        } else {
-            self.known.remove(&summary.name);
-        }
-        Ok(variants)
-    }
+/// Markers that can not be read, as gaps: one of them may be a hold.
+fn unreadable(markers: &Markers) -> impl Iterator<Item = Gap> {
+    markers.unreadable.iter().map(|name| Gap {
+        part: Part::Marker(name.clone()),
+        why: "its description is not one that evenkeel wrote; delete the alarm if nobody needs it"
+            .to_owned(),
+    })
 }
 
 /// Two listings as one.
@@ -215,10 +249,4 @@ pub(super) fn both<T>(mut one: Listing<T>, other: Listing<T>) -> Listing<T> {
     one.items.extend(other.items);
     one.gap = one.gap.or(other.gap);
     one
-}
-
-/// A number below `among` that depends on the name alone.
-fn spread(name: &str, among: u32) -> u32 {
-    let mix = |sum: u32, byte: u8| sum.wrapping_mul(31).wrapping_add(u32::from(byte));
-    name.bytes().fold(7, mix) % among.max(1)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -15,11 +15,12 @@ use super::board::Board;
 use super::conflict::Corrections;
 use super::drive::{Again, Task};
 use super::execute::{Executed, Executor, execute};
-use super::observe::Observer;
+use super::observe::{Look, Observer};
+use super::resets::Resets;
 use crate::domain::{
-    Conflict, DesiredFleet, EndpointName, Mode, Observation, Part, PassOutcome, PassReason,
-    PassSummary, Plan, ScopeName, ScopeSnapshot, TargetId, TargetSnapshot, Verdict, Violation,
-    WriteFailure, check, plan,
+    Conflict, DesiredFleet, DesiredTarget, EndpointName, Finding, Mode, Observation, Part,
+    PassOutcome, PassReason, PassSummary, Plan, ScopeName, ScopeSnapshot, TargetId, TargetSnapshot,
+    Verdict, Violation, WriteFailure, check, lint, lint_world, plan,
 };
 use crate::ports::{Clock, Event, EventSink, ScopePorts};
 
@@ -38,10 +39,15 @@ pub struct Reconciler {
     /// Targets that were as declared, or made so, at any time since the config was loaded.
     settled: BTreeSet<TargetId>,
     told: Told,
+    resets: Resets,
+    /// When the next hold or override ends.
+    next_end: Option<DateTime<Utc>>,
 }
 
 /// How soon after writes the scope is read again; AWS's own reads may lag a few seconds behind its writes.
 const READ_BACK: Duration = Duration::from_secs(5);
+/// A hold or an override that stands so long after its end is told of.
+const LATE: TimeDelta = TimeDelta::minutes(2);
 
 /// What has been told already: a difference is drift once, not once a minute.
 #[derive(Debug, Default)]
@@ -51,6 +57,7 @@ struct Told {
     gaps: BTreeSet<String>,
     violations: Vec<Violation>,
     conflicts: BTreeSet<TargetId>,
+    overdue: BTreeSet<TargetId>,
     /// When the config was loaded that the last pass went by.
     config: Option<DateTime<Utc>>,
 }
@@ -82,6 +89,8 @@ impl Reconciler {
             corrections: Corrections::default(),
             settled: BTreeSet::new(),
             told: Told::default(),
+            resets: Resets::default(),
+            next_end: None,
         }
     }
 
@@ -109,13 +118,14 @@ impl Reconciler {
             problems: Vec::new(),
         };
         // Reading can be abandoned at any point; writing can not.
-        let observed = tokio::select! {
-            observed = self.observer.observe(fleet, now) => Some(observed),
+        let look = tokio::select! {
+            look = self.observer.observe(fleet, now) => Some(look),
             () = stop.cancelled() => None,
         };
-        if let Some(observed) = observed {
-            self.act(fleet, &observed, &settings, &mut summary, stop)
+        if let Some(Look { fleet, observed }) = look {
+            self.act(&fleet, &observed, &settings, &mut summary, stop)
                 .await;
+            self.next_end = next_end(&observed, now);
         }
         summary.took = started.elapsed();
         self.board.update_scope(&self.scope, |scope| {
@@ -140,10 +150,12 @@ impl Reconciler {
         stop: &CancellationToken,
     ) {
         self.tell_gaps(observed);
+        self.tell_resets(fleet, observed, summary.at);
+        self.tell_overdue(observed, summary.at);
         let planned = plan(fleet, observed, summary.at);
         // After a reload a difference is what the operator asked for, not what someone else did.
         let same_config = self.told.config.replace(settings.loaded) == Some(settings.loaded);
-        let was_converged = self.tell_plan(&planned, same_config);
+        let was_converged = self.tell_plan(&planned, observed, same_config);
         if !same_config {
             self.settled.clear();
             self.corrections.forget();
@@ -169,7 +181,7 @@ impl Reconciler {
                     self.observer.forget_policies();
                 }
                 if !executed.cancelled {
-                    self.count_corrections(&planned, &conflicts, summary.at);
+                    self.count_corrections(&planned, observed, &conflicts, summary.at);
                 }
                 self.told.violations.clear();
             }
@@ -221,6 +233,7 @@ impl Reconciler {
     fn count_corrections(
         &mut self,
         planned: &Plan,
+        observed: &Observation,
         left_alone: &BTreeMap<TargetId, Conflict>,
         now: DateTime<Utc>,
     ) {
@@ -230,13 +243,46 @@ impl Reconciler {
             let written = !entry.actions.is_empty()
                 && !self.failures.contains_key(id)
                 && !left_alone.contains_key(id);
-            if written && self.settled.contains(id) {
+            let asked = observed.leases(id).is_some();
+            if written && !asked && self.settled.contains(id) {
                 self.corrections.mended(id, now);
             }
             if written || is_converged {
                 self.settled.insert(id.clone());
             }
         }
+    }
+
+    fn tell_resets(&mut self, fleet: &DesiredFleet, observed: &Observation, now: DateTime<Utc>) {
+        for (target, reset) in self.resets.notice(fleet, observed, now) {
+            self.events.emit(&Event::CapacityReset {
+                scope: &self.scope,
+                target: &target,
+                reset: &reset,
+            });
+        }
+    }
+
+    /// A hold or an override that should have ended is told once.
+    fn tell_overdue(&mut self, observed: &Observation, now: DateTime<Utc>) {
+        let mut overdue = BTreeSet::new();
+        for (target, leases) in &observed.markers.leases {
+            let Some(since) = leases.overdue(now) else {
+                continue;
+            };
+            if now.signed_duration_since(since) < LATE {
+                continue;
+            }
+            overdue.insert(target.clone());
+            if !self.told.overdue.contains(target) {
+                self.events.emit(&Event::LeaseOverdue {
+                    scope: &self.scope,
+                    target,
+                    since,
+                });
+            }
+        }
+        self.told.overdue = overdue;
     }
 
     fn tell_gaps(&mut self, observed: &Observation) {
@@ -255,7 +301,12 @@ impl Reconciler {
     }
 
     /// Tells what is new in a plan, and returns the targets that differ now and were as declared a pass before.
-    fn tell_plan(&mut self, planned: &Plan, same_config: bool) -> BTreeSet<TargetId> {
+    fn tell_plan(
+        &mut self,
+        planned: &Plan,
+        observed: &Observation,
+        same_config: bool,
+    ) -> BTreeSet<TargetId> {
         let mut drift = BTreeSet::new();
         let mut changed_from_outside = BTreeSet::new();
         for entry in &planned.targets {
@@ -264,7 +315,9 @@ impl Reconciler {
                 .told
                 .verdicts
                 .insert(target.clone(), entry.verdict.label());
-            let was_converged = same_config && before == Some(Verdict::Converged.label());
+            // What someone asks for a while changes what is due, and is no change from outside.
+            let asked = observed.leases(target).is_some();
+            let was_converged = same_config && !asked && before == Some(Verdict::Converged.label());
             if was_converged && !entry.actions.is_empty() {
                 changed_from_outside.insert(target.clone());
             }
@@ -305,9 +358,14 @@ impl Reconciler {
         let targets = planned
             .targets
             .iter()
+            .filter(|entry| fleet.targets.contains_key(&entry.id))
             .map(|entry| {
                 let id = &entry.id;
+                let component = id
+                    .component()
+                    .and_then(|name| observed.components.get(name));
                 let endpoint = id.endpoint().and_then(|name| observed.endpoints.get(name));
+                let status = component.map(|c| c.status.clone());
                 let policies = observed.policies.get(id);
                 let alarms = policies
                     .into_iter()
@@ -324,8 +382,15 @@ impl Reconciler {
                     verdict: entry.verdict.clone(),
                     notes: entry.notes.clone(),
                     registered: observed.targets.get(id).cloned(),
-                    running: observed.capacity(id).cloned(),
-                    endpoint: endpoint.map(|e| e.status.clone()),
+                    running: observed.capacity(id),
+                    endpoint: status.or_else(|| endpoint.map(|e| e.status.clone())),
+                    leases: observed.leases(id).cloned().unwrap_or_default(),
+                    reset: self.resets.of(id),
+                    findings: fleet
+                        .targets
+                        .get(id)
+                        .map(|target| findings(target, observed))
+                        .unwrap_or_default(),
                     alarms,
                     failure: self.failures.get(id).cloned(),
                     conflict: conflicts.get(id).copied(),
@@ -353,6 +418,19 @@ impl Reconciler {
     }
 }
 
+/// The next end of a hold or an override.
+fn next_end(observed: &Observation, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let all = observed.markers.leases.values();
+    all.filter_map(|leases| leases.next_end(now)).min()
+}
+
+/// What the lint objects to, in the config and in AWS.
+fn findings(target: &DesiredTarget, observed: &Observation) -> Vec<Finding> {
+    let mut findings = lint(target);
+    findings.extend(lint_world(target, observed));
+    findings
+}
+
 /// Endpoints that nobody scales; `None` when that can not be known.
 fn unscaled(fleet: &DesiredFleet, observed: &Observation) -> Option<Vec<EndpointName>> {
     if observed.gap(&Part::Targets).is_some() || observed.gap(&Part::Endpoints).is_some() {
@@ -362,7 +440,7 @@ fn unscaled(fleet: &DesiredFleet, observed: &Observation) -> Option<Vec<Endpoint
         .targets
         .keys()
         .chain(observed.targets.keys())
-        .filter_map(TargetId::endpoint)
+        .filter_map(|id| observed.endpoint_of(id))
         .collect();
     let nobodys = |name: &&EndpointName| !scaled.contains(name);
     Some(observed.endpoints.keys().filter(nobodys).cloned().collect())
@@ -407,9 +485,18 @@ impl Task for Reconciler {
     async fn activate(&mut self, reason: PassReason, stop: &CancellationToken) -> Option<Again> {
         let summary = self.pass(reason, stop).await;
         // What was written is read back soon, so that whoever looks does not see the old state for an interval.
-        (summary.done > 0).then_some(Again {
-            after: READ_BACK,
-            reason: PassReason::ReadBack,
+        if summary.done > 0 {
+            return Some(Again {
+                after: READ_BACK,
+                reason: PassReason::ReadBack,
+            });
+        }
+        // What ends before the next pass gets a pass of its own.
+        let left = self.next_end?.signed_duration_since(self.clock.now());
+        let after = left.to_std().unwrap_or(Duration::ZERO);
+        (after < self.interval()).then_some(Again {
+            after,
+            reason: PassReason::LeaseEnds,
         })
     }
 }

@@ -15,7 +15,7 @@ use super::drive::{Again, Task};
 use super::observe::{TRACKING_ALARMS, both};
 use crate::domain::{
     Activity, ActivityStatus, Datapoint, DesiredFleet, MathMetric, MetricData, ObservedAlarm,
-    PassReason, PolicyName, ScopeName, TargetId, WatchSnapshot, alarm_prefix,
+    PassReason, Policy, PolicyName, ScopeName, TargetId, WatchSnapshot, alarm_prefix,
 };
 use crate::ports::{ApiError, Clock, Event, EventSink, Listing, MetricQuery, ScopePorts};
 
@@ -80,7 +80,8 @@ impl Watcher {
         let settings = Arc::clone(&self.settings.borrow());
         let none = DesiredFleet::empty(self.scope.clone());
         let fleet = settings.fleets.get(&self.scope).unwrap_or(&none);
-        let queries = queries_of(fleet);
+        let declared = declared(&self.board, &self.scope, fleet);
+        let queries = queries_of(&declared);
         // Names that were there before the look: a policy put meanwhile has alarms that the list may lack.
         let named = named_alarms(&self.board, &self.scope);
         let since = self.since.unwrap_or_else(|| back(now, FIRST_LOOK_BACK));
@@ -103,7 +104,7 @@ impl Watcher {
         .into_iter()
         .filter_map(|(what, error)| self.tell_failure(what, error))
         .collect();
-        let activities = self.digest(activities, fleet, now);
+        let activities = self.digest(activities, &declared, now);
         self.board.update_scope(&self.scope, |scope| {
             let held = &mut scope.watch;
             // Only a look that saw everything counts as one, or an alert on its age would never fire.
@@ -121,7 +122,7 @@ impl Watcher {
                 held.values.clear();
             }
             held.values.extend(values);
-            keep_latest(held, activities, fleet);
+            keep_latest(held, activities, &declared);
         });
     }
 
@@ -144,7 +145,7 @@ impl Watcher {
     fn digest(
         &mut self,
         listing: Listing<Activity>,
-        fleet: &DesiredFleet,
+        declared: &Declared,
         now: DateTime<Utc>,
     ) -> Vec<Activity> {
         let is_first = self.since.is_none();
@@ -157,7 +158,7 @@ impl Watcher {
                 .insert(activity.id.clone(), (activity.started, activity.status));
             let news = before.is_none_or(|(_, status)| status != activity.status);
             // What happened before the start is shown, and neither told nor counted.
-            if news && !is_first && fleet.targets.contains_key(&activity.target) {
+            if news && !is_first && declared.contains_key(&activity.target) {
                 self.events.emit(&Event::Scaling {
                     scope: &self.scope,
                     activity: &activity,
@@ -221,12 +222,34 @@ struct Queries {
     math: Vec<(Key, MathMetric)>,
 }
 
-fn queries_of(fleet: &DesiredFleet) -> Queries {
+/// Declared policies by target.
+type Declared = BTreeMap<TargetId, Vec<Policy>>;
+
+/// What is declared, target by target: as the last pass worked it out, or before the first one what the config names.
+fn declared(board: &Board, scope: &ScopeName, fleet: &DesiredFleet) -> Declared {
+    let current = board.current();
+    match current.scopes.get(scope).filter(|s| s.last_pass.is_some()) {
+        Some(held) => {
+            let targets = held.targets.iter();
+            targets
+                .map(|(id, t)| (id.clone(), t.policies.clone()))
+                .collect()
+        }
+        None => {
+            let targets = fleet.targets.values();
+            targets
+                .map(|t| (t.id.clone(), t.policies.clone()))
+                .collect()
+        }
+    }
+}
+
+fn queries_of(declared: &Declared) -> Queries {
     let mut queries = Queries::default();
-    for target in fleet.targets.values() {
-        for policy in &target.policies {
-            let key = (target.id.clone(), policy.name.clone());
-            match policy.watched_metric(&target.id) {
+    for (id, policies) in declared {
+        for policy in policies {
+            let key = (id.clone(), policy.name.clone());
+            match policy.watched_metric(id) {
                 MetricData::Series(metric, period) => {
                     queries.series.push((key, MetricQuery { metric, period }));
                 }
@@ -274,7 +297,7 @@ async fn read_values(
     (values, failed)
 }
 
-fn keep_latest(held: &mut WatchSnapshot, activities: Vec<Activity>, fleet: &DesiredFleet) {
+fn keep_latest(held: &mut WatchSnapshot, activities: Vec<Activity>, declared: &Declared) {
     for activity in activities {
         let latest = if activity.not_scaled.is_empty() {
             &mut held.activities
@@ -288,9 +311,8 @@ fn keep_latest(held: &mut WatchSnapshot, activities: Vec<Activity>, fleet: &Desi
             latest.insert(activity.target.clone(), activity);
         }
     }
-    held.activities
-        .retain(|id, _| fleet.targets.contains_key(id));
-    held.refusals.retain(|id, _| fleet.targets.contains_key(id));
+    held.activities.retain(|id, _| declared.contains_key(id));
+    held.refusals.retain(|id, _| declared.contains_key(id));
 }
 
 #[async_trait]

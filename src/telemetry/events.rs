@@ -3,23 +3,25 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
+use chrono::{DateTime, Utc};
 use prometheus::{Encoder, TextEncoder};
 use tracing::{debug, error, info, warn};
 
 use super::fleet::families;
-use super::metrics::{Counters, Fault, target_values};
+use super::metrics::{Counters, Fault, TargetLabels, target_values};
 use crate::domain::{
-    Activity, ActivityStatus, FleetSnapshot, PassOutcome, PassSummary, ScopeName, Verdict, Wait,
+    Activity, ActivityStatus, FleetSnapshot, PassOutcome, PassSummary, ScopeName, TargetId,
+    Verdict, Wait,
 };
 use crate::ports::{Event, EventSink, RequestLog};
-use crate::view::{action_line, activity_line, conflict_text, reason_text, wait_text};
+use crate::view::{action_line, activity_line, conflict_text, reason_text, reset_text, wait_text};
 
 /// Logs and counts what happens, and answers scrapes.
 #[derive(Debug)]
 pub struct Telemetry {
     counters: Counters,
     /// Targets whose series exist.
-    targets: Mutex<BTreeSet<[String; 3]>>,
+    targets: Mutex<BTreeSet<TargetLabels>>,
 }
 
 impl Telemetry {
@@ -58,7 +60,7 @@ impl Telemetry {
 
     /// Creates the series of new targets at zero, and drops those of targets that have left the config.
     fn follow_targets(&self, fleet: &FleetSnapshot) {
-        let declared: BTreeSet<[String; 3]> = fleet
+        let declared: BTreeSet<TargetLabels> = fleet
             .scopes
             .iter()
             .flat_map(|(name, scope)| scope.targets.keys().map(move |id| target_values(name, id)))
@@ -109,13 +111,28 @@ impl Telemetry {
         }
     }
 
+    fn overdue(&self, scope: &ScopeName, target: &TargetId, since: DateTime<Utc>) {
+        self.problem(scope, "lease_overdue");
+        let since = since.format("%Y-%m-%d %H:%M UTC");
+        error!(
+            %scope, target.id = %target,
+            "{target}: a hold or an override that was to end at {since} stands still"
+        );
+    }
+
     fn scaling(&self, scope: &ScopeName, activity: &Activity) {
         let target = &activity.target;
-        let [scope_label, endpoint, variant] = target_values(scope, target);
+        let [scope_label, endpoint, variant, component] = target_values(scope, target);
         for reason in &activity.not_scaled {
             self.counters
                 .not_scaled
-                .with_label_values(&[&scope_label, &endpoint, &variant, reason.label()])
+                .with_label_values(&[
+                    &scope_label,
+                    &endpoint,
+                    &variant,
+                    &component,
+                    reason.label(),
+                ])
                 .inc();
         }
         let line = activity_line(activity);
@@ -128,6 +145,7 @@ impl Telemetry {
                 scope_label.as_str(),
                 &endpoint,
                 &variant,
+                &component,
                 activity.status.label(),
             ];
             self.counters.activities.with_label_values(&labels).inc();
@@ -137,6 +155,25 @@ impl Telemetry {
                 warn!(%scope, target.id = %target, "{target}: {line}");
             }
             _ => info!(%scope, target.id = %target, "{target}: {line}"),
+        }
+    }
+}
+
+/// Tells how a target came out of planning.
+fn settled(scope: &ScopeName, target: &TargetId, verdict: &Verdict) {
+    match verdict {
+        // The endpoint is there and the variant is not: most likely a typing error.
+        Verdict::Waiting(wait @ Wait::VariantMissing { .. }) => {
+            warn!(%scope, target.id = %target, "{target}: {}", wait_text(wait));
+        }
+        Verdict::Waiting(wait) => {
+            info!(%scope, target.id = %target, "{target}: {}", wait_text(wait));
+        }
+        Verdict::Held => {
+            warn!(%scope, target.id = %target, "{target}: held; `evenkeel plan` says why");
+        }
+        Verdict::Converged | Verdict::Changes => {
+            debug!(%scope, target.id = %target, "{target}: {}", verdict.label());
         }
     }
 }
@@ -193,21 +230,7 @@ impl EventSink for Telemetry {
                 scope,
                 target,
                 verdict,
-            } => match verdict {
-                // The endpoint is there and the variant is not: most likely a typing error.
-                Verdict::Waiting(wait @ Wait::VariantMissing { .. }) => {
-                    warn!(%scope, target.id = %target, "{target}: {}", wait_text(wait));
-                }
-                Verdict::Waiting(wait) => {
-                    info!(%scope, target.id = %target, "{target}: {}", wait_text(wait));
-                }
-                Verdict::Held => {
-                    warn!(%scope, target.id = %target, "{target}: held; `evenkeel plan` says why");
-                }
-                Verdict::Converged | Verdict::Changes => {
-                    debug!(%scope, target.id = %target, "{target}: {}", verdict.label());
-                }
-            },
+            } => settled(scope, target, verdict),
             Event::Refused { scope, violations } => {
                 self.problem(scope, "refused");
                 for violation in *violations {
@@ -222,6 +245,19 @@ impl EventSink for Telemetry {
                 self.problem(scope, "conflict");
                 error!(%scope, target.id = %target, "{target}: {}", conflict_text(conflict));
             }
+            Event::CapacityReset {
+                scope,
+                target,
+                reset,
+            } => {
+                self.problem(scope, "capacity_reset");
+                warn!(%scope, target.id = %target, "{target}: {}", reset_text(reset));
+            }
+            Event::LeaseOverdue {
+                scope,
+                target,
+                since,
+            } => self.overdue(scope, target, *since),
             Event::PassEnded { scope, summary } => self.pass_ended(scope, summary),
             Event::Scaling { scope, activity } => self.scaling(scope, activity),
             Event::WatchFailed { scope, error } => {

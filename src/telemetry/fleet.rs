@@ -9,7 +9,8 @@ use prometheus::{GaugeVec, Opts};
 
 use super::metrics::{Fault, TARGET, target_values};
 use crate::domain::{
-    Capacity, FleetSnapshot, Mode, PolicyKind, ScopeName, ScopeSnapshot, TargetId, TargetSnapshot,
+    Capacity, FleetSnapshot, Mode, PolicyKind, ScopeName, ScopeSnapshot, Severity, TargetId,
+    TargetSnapshot,
 };
 
 /// The gauges of one scrape.
@@ -24,6 +25,7 @@ struct Gauges {
     utilization: GaugeVec,
     write_failures: GaugeVec,
     conflict: GaugeVec,
+    asked: Asked,
     unscaled: GaugeVec,
     targets: GaugeVec,
     last_success: GaugeVec,
@@ -33,22 +35,54 @@ struct Gauges {
     config_loaded: GaugeVec,
 }
 
-const POLICY: [&str; 4] = [TARGET[0], TARGET[1], TARGET[2], "policy"];
+const POLICY: [&str; 5] = [TARGET[0], TARGET[1], TARGET[2], TARGET[3], "policy"];
+
+/// What people ask for, and what the lint objects to.
+struct Asked {
+    findings: GaugeVec,
+    hold_until: GaugeVec,
+    override_until: GaugeVec,
+}
+
+fn gauge(name: &str, help: &str, labels: &[&str]) -> Result<GaugeVec, Fault> {
+    GaugeVec::new(Opts::new(format!("evenkeel_{name}"), help), labels)
+}
+
+impl Asked {
+    fn new() -> Result<Self, Fault> {
+        Ok(Self {
+            findings: gauge(
+                "target_findings",
+                "What the lint objects to about the target, in the config and in AWS, by severity.",
+                &FINDINGS,
+            )?,
+            hold_until: gauge(
+                "target_hold_until_timestamp_seconds",
+                "When the hold on the target ends, or should have ended. Absent without a hold.",
+                &TARGET,
+            )?,
+            override_until: gauge(
+                "target_override_until_timestamp_seconds",
+                "When the override of the target's bounds ends, or should have ended. Absent without one.",
+                &TARGET,
+            )?,
+        })
+    }
+}
+
+const FINDINGS: [&str; 5] = [TARGET[0], TARGET[1], TARGET[2], TARGET[3], "severity"];
 
 impl Gauges {
     fn new() -> Result<Self, Fault> {
-        let gauge = |name: &str, help: &str, labels: &[&str]| {
-            GaugeVec::new(Opts::new(format!("evenkeel_{name}"), help), labels)
-        };
         Ok(Self {
             capacity_current: gauge(
                 "target_capacity_current",
-                "Capacity in service, in instances, when the last pass looked.",
+                "Capacity in service, in the target's unit, when the last pass looked.",
                 &TARGET,
             )?,
             capacity_desired: gauge(
                 "target_capacity_desired",
-                "Capacity asked for, in instances, when the last pass looked.",
+                "Capacity asked for, in the target's unit, when the last pass looked.",
                 &TARGET,
             )?,
             capacity_min: gauge(
@@ -92,6 +126,7 @@ impl Gauges {
                 "Whether the target is left alone because someone keeps changing it back (1).",
                 &TARGET,
             )?,
+            asked: Asked::new()?,
             unscaled: gauge(
                 "unscaled_endpoints",
                 "Endpoints of which no variant is declared or registered.",
@@ -131,7 +166,7 @@ impl Gauges {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let all: [&GaugeVec; 17] = [
+        let all: [&GaugeVec; 20] = [
             &self.capacity_current,
             &self.capacity_desired,
             &self.capacity_min,
@@ -142,6 +177,9 @@ impl Gauges {
             &self.utilization,
             &self.write_failures,
             &self.conflict,
+            &self.asked.findings,
+            &self.asked.hold_until,
+            &self.asked.override_until,
             &self.unscaled,
             &self.targets,
             &self.last_success,
@@ -211,12 +249,39 @@ impl Gauges {
         set(&self.conflict, Some(flag(target.conflict.is_some())));
         let failures = target.failure.as_ref().map_or(0, |failure| failure.times);
         set(&self.write_failures, Some(f64::from(failures)));
-        for policy in &target.policies {
-            let [scope_label, endpoint, variant] = &labels;
+        let until = |time: Option<DateTime<Utc>>| time.map(|time| seconds(Some(time)));
+        let (hold, over) = (&target.leases.hold, &target.leases.bounds);
+        set(
+            &self.asked.hold_until,
+            until(hold.as_ref().map(|l| l.until)),
+        );
+        set(
+            &self.asked.override_until,
+            until(over.as_ref().map(|l| l.until)),
+        );
+        for severity in [Severity::Warning, Severity::Notice] {
+            let [scope_label, endpoint, variant, component] = &labels;
             let labels = [
                 scope_label.as_str(),
                 endpoint,
                 variant,
+                component,
+                severity.label(),
+            ];
+            let found = target.findings.iter();
+            let count = found.filter(|f| f.rule.severity() == severity).count();
+            self.asked
+                .findings
+                .with_label_values(&labels)
+                .set(crate::num::from_usize(count));
+        }
+        for policy in &target.policies {
+            let [scope_label, endpoint, variant, component] = &labels;
+            let labels = [
+                scope_label.as_str(),
+                endpoint,
+                variant,
+                component,
                 policy.name.as_str(),
             ];
             let wanted = policy.aim();
@@ -237,7 +302,7 @@ impl Gauges {
 }
 
 /// Values of the label `state`: every verdict, so that a state that empties reads 0.
-const STATES: [&str; 8] = [
+const STATES: [&str; 10] = [
     "converged",
     "changes",
     "held",
@@ -245,7 +310,9 @@ const STATES: [&str; 8] = [
     "endpoint_busy",
     "variant_missing",
     "unseen",
-    "unsupported",
+    "component_missing",
+    "component_busy",
+    "update_prepared",
 ];
 
 fn flag(on: bool) -> f64 {
@@ -276,7 +343,7 @@ pub(super) fn families(fleet: &FleetSnapshot) -> Result<Vec<MetricFamily>, Fault
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{EndpointStatus, Gap, Part, Verdict, Wait};
+    use crate::domain::{EndpointStatus, Gap, Part, PreparedUpdate, Verdict, Wait};
 
     #[test]
     fn every_verdict_is_a_known_state() {
@@ -302,7 +369,20 @@ mod tests {
                 known: vec![],
             }),
             Verdict::Waiting(Wait::Unseen(gap)),
-            Verdict::Waiting(Wait::Unsupported),
+            Verdict::Waiting(Wait::ComponentMissing("c".parse().unwrap())),
+            Verdict::Waiting(Wait::ComponentBusy {
+                component: "c".parse().unwrap(),
+                status: EndpointStatus::Updating,
+                since: DateTime::UNIX_EPOCH,
+            }),
+            Verdict::Waiting(Wait::UpdatePrepared {
+                endpoint: endpoint(),
+                update: PreparedUpdate {
+                    by: String::new(),
+                    reason: String::new(),
+                    since: DateTime::UNIX_EPOCH,
+                },
+            }),
         ] {
             assert!(STATES.contains(&verdict.label()), "{verdict:?}");
         }

@@ -26,16 +26,20 @@ pub(super) struct Counters {
     pub(super) events: IntCounterVec,
 }
 
-/// Labels of a target: scope, endpoint, variant.
-pub(super) const TARGET: [&str; 3] = ["scope", "endpoint", "variant"];
+/// Labels of a target. A component has no endpoint and variant of its own here: it may move.
+pub(super) const TARGET: [&str; 4] = ["scope", "endpoint", "variant", "component"];
+
+/// The values of these labels.
+pub(super) type TargetLabels = [String; 4];
 
 /// The label values of a target; what an id does not have is empty.
-pub(super) fn target_values(scope: &ScopeName, target: &TargetId) -> [String; 3] {
+pub(super) fn target_values(scope: &ScopeName, target: &TargetId) -> TargetLabels {
     let text = |name: Option<String>| name.unwrap_or_default();
     [
         scope.to_string(),
         text(target.endpoint().map(ToString::to_string)),
         text(target.variant().map(ToString::to_string)),
+        text(target.component().map(ToString::to_string)),
     ]
 }
 
@@ -47,17 +51,17 @@ impl Counters {
             registry.register(Box::new(vec.clone()))?;
             Ok(vec)
         };
-        let [scope, endpoint, variant] = TARGET;
+        let [scope, endpoint, variant, component] = TARGET;
         let activities = counter(
             "scaling_activities_total",
             "Scaling activities of AWS that reached a final status, by status. Those that tell why nothing was \
              scaled are in evenkeel_scaling_not_scaled_total.",
-            &[scope, endpoint, variant, "status"],
+            &[scope, endpoint, variant, component, "status"],
         )?;
         let not_scaled = counter(
             "scaling_not_scaled_total",
             "Decisions of AWS not to scale, by reason. The same reason twice in a row is recorded once by AWS.",
-            &[scope, endpoint, variant, "reason"],
+            &[scope, endpoint, variant, component, "reason"],
         )?;
         let drift = counter(
             "drift_total",
@@ -82,7 +86,8 @@ impl Counters {
         let events = counter(
             "problems_total",
             "Things that went wrong: a list that could not be read, a plan that was refused, a failed look of the \
-             watcher, a target that someone keeps changing back.",
+             watcher, a target that someone keeps changing back, an update that took capacity away, a hold or an \
+             override that did not end in time.",
             &[scope, "problem"],
         )?;
         let duration = HistogramOpts::new(
@@ -139,38 +144,50 @@ impl Counters {
     }
 
     /// The same for a target.
-    pub(super) fn create_target(&self, [scope, endpoint, variant]: &[String; 3]) {
+    pub(super) fn create_target(&self, [scope, endpoint, variant, component]: &TargetLabels) {
         for status in ActivityStatus::ALL
             .into_iter()
             .filter(|status| status.is_final())
         {
-            self.activities
-                .with_label_values(&[scope, endpoint, variant, status.label()]);
+            self.activities.with_label_values(&[
+                scope,
+                endpoint,
+                variant,
+                component,
+                status.label(),
+            ]);
         }
         for reason in NotScaled::LABELS {
             self.not_scaled
-                .with_label_values(&[scope, endpoint, variant, reason]);
+                .with_label_values(&[scope, endpoint, variant, component, reason]);
         }
     }
 
     /// Takes the series of a target away.
-    pub(super) fn drop_target(&self, [scope, endpoint, variant]: &[String; 3]) {
+    pub(super) fn drop_target(&self, [scope, endpoint, variant, component]: &TargetLabels) {
         for status in ActivityStatus::ALL
             .into_iter()
             .filter(|status| status.is_final())
         {
             // A series that is not there need not go.
             self.activities
-                .remove_label_values(&[scope, endpoint, variant, status.label()])
+                .remove_label_values(&[scope, endpoint, variant, component, status.label()])
                 .unwrap_or_default();
         }
         for reason in NotScaled::LABELS {
             self.not_scaled
-                .remove_label_values(&[scope, endpoint, variant, reason])
+                .remove_label_values(&[scope, endpoint, variant, component, reason])
                 .unwrap_or_default();
         }
     }
 }
 
 /// Values of the label `problem`.
-pub(super) const PROBLEMS: [&str; 4] = ["unseen", "refused", "watch_failed", "conflict"];
+pub(super) const PROBLEMS: [&str; 6] = [
+    "unseen",
+    "refused",
+    "watch_failed",
+    "conflict",
+    "capacity_reset",
+    "lease_overdue",
+];

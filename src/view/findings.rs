@@ -7,6 +7,12 @@ use crate::domain::Finding;
 /// A finding in two lines.
 #[must_use]
 pub fn finding_text(finding: &Finding) -> String {
+    finding_text_about(finding, &finding.target.to_string())
+}
+
+/// A finding in two lines, about something that is not one target.
+#[must_use]
+pub fn finding_text_about(finding: &Finding, about: &str) -> String {
     let policy = finding
         .policy
         .as_ref()
@@ -15,7 +21,7 @@ pub fn finding_text(finding: &Finding) -> String {
         "{} {}: {}{}: {}\n    remedy: {}\n",
         finding.rule.severity().label(),
         finding.rule,
-        finding.target,
+        about,
         policy.unwrap_or_default(),
         finding.what,
         finding.rule.remedy()
@@ -25,10 +31,16 @@ pub fn finding_text(finding: &Finding) -> String {
 /// A finding as JSON.
 #[must_use]
 pub fn finding_json(finding: &Finding) -> Value {
+    finding_json_about(finding, &finding.target.resource_id())
+}
+
+/// A finding as JSON, about something that is not one target.
+#[must_use]
+pub fn finding_json_about(finding: &Finding, about: &str) -> Value {
     json!({
         "rule": finding.rule.id(),
         "severity": finding.rule.severity().label(),
-        "target": finding.target.resource_id(),
+        "target": about,
         "policy": finding.policy.as_ref().map(ToString::to_string),
         "what": finding.what,
         "remedy": finding.rule.remedy(),

@@ -11,13 +11,14 @@ mod status;
 mod words;
 
 pub use alarms::{AlarmView, alarms_of};
-pub use findings::{finding_json, finding_text};
+pub use findings::{finding_json, finding_json_about, finding_text, finding_text_about};
 pub use iam::{IamPlace, iam_policy};
 pub use plan::{plan_json, plan_text};
 pub use status::{names_of, status_json, status_text};
 pub use words::{
-    action_line, activity_line, aim_text, conflict_text, effect_text, happened, not_scaled_text,
-    note_text, reason_text, wait_text,
+    action_line, activity_line, aim_text, conflict_text, effect_text, happened, hold_text,
+    leases_text, not_scaled_text, note_text, override_text, reason_text, reset_text,
+    unscalable_text, wait_text,
 };
 
 /// Whether text may carry colour.

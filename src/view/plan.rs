@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::words::{action_line, change_text, effect_text, note_text, reason_text, wait_text};
 use super::{Lines, Paint, Tone};
-use crate::domain::{Change, Plan, TargetPlan, Verdict, Violation, Wait};
+use crate::domain::{Change, OwnerName, Plan, TargetPlan, Verdict, Violation, Wait, Who};
 
 /// The plans of all scopes as text: every target with what would change and why, or why nothing would.
 #[must_use]
@@ -16,14 +16,14 @@ pub fn plan_text(plans: &[Plan], paint: Paint) -> String {
             lines.push(paint.paint(Tone::Strong, &format!("scope {}", plan.scope)));
         }
         for entry in &plan.targets {
-            target_lines(entry, paint, &mut lines);
+            target_lines(entry, &plan.owner, paint, &mut lines);
         }
     }
     lines.push(summary(plans));
     lines.finish()
 }
 
-fn target_lines(entry: &TargetPlan, paint: Paint, lines: &mut Lines) {
+fn target_lines(entry: &TargetPlan, owner: &OwnerName, paint: Paint, lines: &mut Lines) {
     let (mark, headline) = match &entry.verdict {
         Verdict::Converged => {
             let bounds = entry.effective.bounds;
@@ -51,12 +51,18 @@ fn target_lines(entry: &TargetPlan, paint: Paint, lines: &mut Lines) {
             | Change::PutPolicy { previous: None, .. }
             | Change::PutAlarm { exists: false, .. } => "+",
             Change::Register { .. } | Change::PutPolicy { .. } | Change::PutAlarm { .. } => "~",
-            Change::DeletePolicy { .. } | Change::DeleteAlarm { .. } => "-",
+            Change::DeletePolicy { .. }
+            | Change::DeleteAlarm { .. }
+            | Change::Deregister { .. }
+            | Change::EndLease { .. } => "-",
         };
+        let who = entry.who(action, owner);
+        let who = who.map(|who| format!(" [{}]", who.label()));
         lines.push(format!(
-            "    {} {}",
+            "    {} {}{}",
             paint.paint(Tone::Change, sign),
-            change_text(action)
+            change_text(action),
+            who.unwrap_or_default()
         ));
         lines.push(format!("        because {}", reason_text(action)));
         for effect in &action.effects {
@@ -117,11 +123,11 @@ fn scope_json(plan: &Plan) -> Value {
     json!({
         "scope": plan.scope.as_str(),
         "at": plan.at.to_rfc3339(),
-        "targets": plan.targets.iter().map(target_json).collect::<Vec<_>>(),
+        "targets": plan.targets.iter().map(|t| target_json(t, &plan.owner)).collect::<Vec<_>>(),
     })
 }
 
-fn target_json(entry: &TargetPlan) -> Value {
+fn target_json(entry: &TargetPlan, owner: &OwnerName) -> Value {
     let why = match &entry.verdict {
         Verdict::Waiting(wait) => Some(wait_text(wait)),
         Verdict::Converged | Verdict::Changes | Verdict::Held => None,
@@ -136,6 +142,7 @@ fn target_json(entry: &TargetPlan) -> Value {
                 "kind": action.reason.label(),
                 "because": reason_text(action),
                 "effects": action.effects.iter().map(effect_text).collect::<Vec<_>>(),
+                "who": entry.who(action, owner).map(Who::label),
                 "line": action_line(&entry.id, action),
             })
         })

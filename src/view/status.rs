@@ -1,15 +1,17 @@
 //! The fleet at a glance, as text and as JSON.
 
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::alarms::alarms_of;
 use super::words::{
-    activity_line, aim_text, conflict_text, happened, note_text, policy_metric, policy_type, short,
-    wait_text,
+    activity_line, aim_text, conflict_text, happened, hold_text, leases_text, note_text,
+    override_text, policy_metric, policy_type, reset_text, short, wait_text,
 };
-use super::{Lines, Paint, Tone};
+use super::{Lines, Paint, Tone, finding_json};
 use crate::domain::{
-    Activity, EndpointName, FleetSnapshot, ScopeSnapshot, TargetId, TargetSnapshot, Verdict,
+    Activity, EndpointName, FleetSnapshot, Lease, Note, ScopeSnapshot, TargetId, TargetSnapshot,
+    Verdict,
 };
 
 /// The fleet as a few lines per target.
@@ -77,9 +79,13 @@ fn target_lines(
     paint: Paint,
     lines: &mut Lines,
 ) {
+    let now = scope
+        .last_pass
+        .as_ref()
+        .map_or(DateTime::<Utc>::MIN_UTC, |pass| pass.at);
     lines.push(format!("  {}", paint.paint(Tone::Strong, &id.to_string())));
     let mut line = |what: &str, value: String| lines.push(format!("    {what:<10}{value}"));
-    line("capacity", capacity_text(target, paint));
+    line("capacity", capacity_text(id, target, paint));
     line("bounds", bounds_text(target));
     line("state", verdict_text(target, paint));
     for policy in &target.policies {
@@ -124,8 +130,21 @@ fn target_lines(
             ),
         );
     }
-    for note in &target.notes {
+    for text in leases_text(&target.leases, now) {
+        line("asked", paint.paint(Tone::Change, &text));
+    }
+    if let Some(reset) = &target.reset {
+        line("reset", paint.paint(Tone::Bad, &reset_text(reset)));
+    }
+    let is_said = |note: &&Note| !matches!(note, Note::Held(_) | Note::Overridden(_));
+    for note in target.notes.iter().filter(is_said) {
         line("note", note_text(note));
+    }
+    for finding in &target.findings {
+        let policy = finding.policy.as_ref();
+        let policy = policy.map_or_else(String::new, |name| format!("policy `{name}`: "));
+        let (rule, what) = (finding.rule, &finding.what);
+        line("finding", format!("{rule}: {policy}{what}"));
     }
     if let Some(conflict) = &target.conflict {
         line("conflict", paint.paint(Tone::Bad, &conflict_text(conflict)));
@@ -147,7 +166,7 @@ fn target_lines(
     }
 }
 
-fn capacity_text(target: &TargetSnapshot, paint: Paint) -> String {
+fn capacity_text(id: &TargetId, target: &TargetSnapshot, paint: Paint) -> String {
     let Some(running) = &target.running else {
         return paint.paint(Tone::Dim, "unknown");
     };
@@ -162,6 +181,7 @@ fn capacity_text(target: &TargetSnapshot, paint: Paint) -> String {
         text.push_str(&paint.paint(Tone::Change, " (at max)"));
     }
     match &target.endpoint {
+        Some(status) if id.component().is_some() => format!("{text}, component {status}"),
         Some(status) => format!("{text}, endpoint {status}"),
         None => text,
     }
@@ -230,6 +250,16 @@ fn scope_json(scope: &ScopeSnapshot) -> Value {
     })
 }
 
+fn lease_json<T>(lease: &Lease<T>, text: &str) -> Value {
+    json!({
+        "what": text,
+        "by": lease.by,
+        "reason": lease.reason,
+        "since": lease.since.to_rfc3339(),
+        "until": lease.until.to_rfc3339(),
+    })
+}
+
 fn activity_json(activity: &Activity) -> Value {
     json!({
         "what": activity_line(activity),
@@ -262,6 +292,7 @@ fn target_json(id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) ->
     let capacity = |c: Option<crate::domain::Capacity>| c.map(crate::domain::Capacity::get);
     json!({
         "target": id.resource_id(),
+        "dimension": id.dimension().name(),
         "endpoint_status": target.endpoint.as_ref().map(ToString::to_string),
         "capacity": {
             "current": capacity(target.running.as_ref().and_then(|r| r.current)),
@@ -284,6 +315,10 @@ fn target_json(id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) ->
         "last_activity": scope.watch.activities.get(id).map(activity_json),
         "last_refusal": scope.watch.refusals.get(id).map(activity_json),
         "notes": target.notes.iter().map(note_text).collect::<Vec<_>>(),
+        "hold": target.leases.hold.as_ref().map(|l| lease_json(l, &hold_text(l))),
+        "override": target.leases.bounds.as_ref().map(|l| lease_json(l, &override_text(l))),
+        "capacity_reset": target.reset.as_ref().map(reset_text),
+        "findings": target.findings.iter().map(finding_json).collect::<Vec<_>>(),
         "conflict": target.conflict.as_ref().map(conflict_text),
         "failing": target.failure.as_ref().map(|f| f.error.clone()),
     })

@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::{
-    Action, ActionReason, Activity, ActivityStatus, Change, Conflict, Difference, Effect,
-    NotScaled, Note, Policy, PolicyKind, Tampering, TargetId, VariantName, Wait,
+    Action, ActionReason, Activity, ActivityStatus, CapacityReset, Change, Conflict, Difference,
+    Effect, Hold, Lease, Leases, NotScaled, Note, Override, Policy, PolicyKind, Tampering,
+    TargetId, Unscalable, VariantName, Wait,
 };
 
 /// Why a target is left alone.
@@ -22,6 +23,24 @@ pub fn wait_text(wait: &Wait) -> String {
             "endpoint {endpoint} is {status} since {}; left alone until it is InService",
             since.format("%H:%M UTC")
         ),
+        Wait::ComponentMissing(component) => {
+            format!("inference component {component} does not exist; waiting for it to appear")
+        }
+        Wait::ComponentBusy {
+            component,
+            status,
+            since,
+        } => format!(
+            "inference component {component} is {status} since {}; left alone until it is InService",
+            since.format("%H:%M UTC")
+        ),
+        Wait::UpdatePrepared { endpoint, update } => format!(
+            "an update of endpoint {endpoint} is prepared by {} since {}{}; left alone until `evenkeel finish-update \
+             {endpoint}`",
+            update.by,
+            update.since.format("%Y-%m-%d %H:%M UTC"),
+            reason_in_brackets(&update.reason),
+        ),
         Wait::VariantMissing {
             endpoint,
             variant,
@@ -38,7 +57,6 @@ pub fn wait_text(wait: &Wait) -> String {
             )
         }
         Wait::Unseen(gap) => format!("{} could not be read: {}", gap.part, gap.why),
-        Wait::Unsupported => "this version manages instances of variants only".to_owned(),
     }
 }
 
@@ -60,6 +78,17 @@ pub fn note_text(note: &Note) -> String {
         Note::Suspended(kinds) => format!(
             "AWS has {kinds} suspended, and the config says nothing of it; left so (`suspended:` in the config decides)"
         ),
+        Note::CannotScale(why) => unscalable_text(why),
+        Note::CoresUnknown(name) => format!(
+            "policy `{name}` waits: its target is in percent of all cores, and the instance type is not known, or \
+             has no known number of them; state it in percent of one core"
+        ),
+        Note::LeasesUnseen(gap) => format!(
+            "the registration waits: {} could not be read ({}), and someone may hold or override it",
+            gap.part, gap.why
+        ),
+        Note::Held(lease) => hold_text(lease),
+        Note::Overridden(lease) => override_text(lease),
         Note::AlarmTaken {
             name,
             alarm,
@@ -81,6 +110,107 @@ pub fn note_text(note: &Note) -> String {
             )
         }
     }
+}
+
+fn reason_in_brackets(reason: &str) -> String {
+    if reason.is_empty() {
+        String::new()
+    } else {
+        format!(" ({reason})")
+    }
+}
+
+/// Why AWS would not scale it.
+#[must_use]
+pub fn unscalable_text(why: &Unscalable) -> String {
+    match why {
+        Unscalable::Burstable(instance_type) => {
+            format!("{instance_type} is of the burstable T family, and AWS does not scale that; use another type")
+        }
+        Unscalable::Serverless => "the variant is serverless and has no instances; declare \
+            `dimension: provisioned_concurrency`"
+            .to_owned(),
+        Unscalable::NotServerless => {
+            "the variant runs on instances and has no provisioned concurrency; leave `dimension` out".to_owned()
+        }
+        Unscalable::OnDemand => "the variant is serverless without provisioned concurrency: it scales by itself, and \
+            there is nothing to declare"
+            .to_owned(),
+        Unscalable::HostsComponents => "the variant hosts inference components: SageMaker sets its instances by \
+            itself; declare its components, `component: NAME`"
+            .to_owned(),
+        Unscalable::Shadow => "the variant is a shadow, and AWS does not scale those".to_owned(),
+        Unscalable::RealTimeAtZero => "only asynchronous endpoints go down to zero instances; raise `bounds.min` to 1"
+            .to_owned(),
+        Unscalable::ConcurrencyAtZero => {
+            "provisioned concurrency does not go down to zero; raise `bounds.min` to 1".to_owned()
+        }
+        Unscalable::AboveMaxConcurrency(limit) => format!(
+            "the variant's MaxConcurrency is {limit}, and provisioned concurrency stays below it; lower `bounds.max`"
+        ),
+    }
+}
+
+/// What someone asks of a target for a while: what, until when, who and why.
+fn lease_text<T>(what: &str, lease: &Lease<T>) -> String {
+    format!(
+        "{what} until {} by {}{}",
+        lease.until.format("%Y-%m-%d %H:%M UTC"),
+        lease.by,
+        reason_in_brackets(&lease.reason)
+    )
+}
+
+/// A hold in words.
+#[must_use]
+pub fn hold_text(lease: &Lease<Hold>) -> String {
+    let what = match (lease.what.scale_in, lease.what.scale_out) {
+        (true, true) => "scaling in and out is held",
+        (true, false) => "scaling in is held",
+        (false, _) => "scaling out is held",
+    };
+    lease_text(what, lease)
+}
+
+/// An override in words.
+#[must_use]
+pub fn override_text(lease: &Lease<Override>) -> String {
+    let end = |name: &str, end: Option<crate::domain::Capacity>| end.map(|n| format!("{name} {n}"));
+    let ends = [end("min", lease.what.min), end("max", lease.what.max)];
+    let ends: Vec<String> = ends.into_iter().flatten().collect();
+    lease_text(
+        &format!("bounds are overridden, {}", ends.join(" and ")),
+        lease,
+    )
+}
+
+/// What is asked of a target for a while, one sentence each; what should be over says so.
+#[must_use]
+pub fn leases_text(leases: &Leases, now: DateTime<Utc>) -> Vec<String> {
+    let hold = leases.hold.as_ref().map(|l| (hold_text(l), l.until));
+    let over = leases.bounds.as_ref().map(|l| (override_text(l), l.until));
+    let both = hold.into_iter().chain(over);
+    let late = |(text, until): (String, DateTime<Utc>)| {
+        if until <= now {
+            format!("{text}; it should be over")
+        } else {
+            text
+        }
+    };
+    both.map(late).collect()
+}
+
+/// An update that took capacity away.
+#[must_use]
+pub fn reset_text(reset: &CapacityReset) -> String {
+    format!(
+        "an update to endpoint config {} dropped capacity from {} to {} (noticed {}): whoever made it did not set \
+         RetainAllVariantProperties",
+        reset.config,
+        reset.from,
+        reset.to,
+        reset.at.format("%H:%M UTC")
+    )
 }
 
 /// Who keeps changing a target back, and what follows.
@@ -109,6 +239,17 @@ pub fn reason_text(action: &Action) -> String {
         ActionReason::AlarmMissing => "without its alarm the policy does nothing".to_owned(),
         ActionReason::NotDeclared => "the config does not name it".to_owned(),
         ActionReason::Orphaned => "there is no policy that it would drive".to_owned(),
+        ActionReason::TimeOver => time_over(&action.change),
+    }
+}
+
+fn time_over(change: &Change) -> String {
+    match change {
+        Change::EndLease { until, .. } => {
+            format!("it ended at {}", until.format("%Y-%m-%d %H:%M UTC"))
+        }
+        _ => "a hold or an override ended, and the config does not name the target any more"
+            .to_owned(),
     }
 }
 
@@ -117,6 +258,7 @@ fn registration_difference(change: &Change) -> String {
         bounds,
         suspended,
         previous: Some(held),
+        ..
     } = change
     else {
         return "AWS holds it differently".to_owned();
@@ -217,6 +359,12 @@ pub fn effect_text(effect: &Effect) -> String {
         Effect::CapacityClamped { from, to } => {
             format!("AWS will pull the running capacity from {from} to {to} at once")
         }
+        Effect::PoliciesDeleted(0) => "capacity stays where it is".to_owned(),
+        Effect::PoliciesDeleted(n) => {
+            format!(
+                "AWS will delete its policies ({n}) and scheduled actions with it; capacity stays where it is"
+            )
+        }
         Effect::AlarmsDeleted => "AWS will delete the policy's alarms with it".to_owned(),
         Effect::AlarmsRecreated => {
             "AWS will re-create the policy's alarms under new names".to_owned()
@@ -231,6 +379,7 @@ pub(super) fn change_text(action: &Action) -> String {
             bounds,
             suspended,
             previous,
+            ..
         } => {
             let verb = match previous {
                 None => format!("register with bounds {bounds}"),
@@ -249,6 +398,10 @@ pub(super) fn change_text(action: &Action) -> String {
             format!("delete policy `{name}` ({type_name})")
         }
         Change::DeleteAlarm { name } => format!("delete alarm `{name}`"),
+        Change::Deregister { previous } => {
+            format!("deregister, with bounds {}..{}", previous.min, previous.max)
+        }
+        Change::EndLease { kind, .. } => format!("end the {}", kind.word()),
     }
 }
 

@@ -1,11 +1,14 @@
 //! The status page: one table per scope, no script, refreshed by the browser.
 
+use chrono::{DateTime, Utc};
+
 use crate::domain::{
-    Capacity, EndpointStatus, FleetSnapshot, ScopeSnapshot, TargetId, TargetSnapshot, Verdict,
+    Capacity, EndpointStatus, FleetSnapshot, Note, ScopeSnapshot, Severity, TargetId,
+    TargetSnapshot, Verdict,
 };
 use crate::view::{
-    Tone, activity_line, aim_text, alarms_of, conflict_text, happened, names_of, note_text,
-    wait_text,
+    Tone, activity_line, aim_text, alarms_of, conflict_text, happened, leases_text, names_of,
+    note_text, reset_text, wait_text,
 };
 
 const HEAD: &str = "<!doctype html>
@@ -121,7 +124,7 @@ fn row(id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) -> String 
         cell("n", &bounds(target)),
         cell("n", &policies(id, target, scope)),
         cell("n", &alarms(target, scope)),
-        cell("", &state(target)),
+        cell("", &state(id, target, scope)),
         cell("", &activities(id, scope)),
     ];
     format!("<tr>{}</tr>\n", cells.concat())
@@ -218,7 +221,11 @@ fn class(tone: Tone) -> &'static str {
     }
 }
 
-fn state(target: &TargetSnapshot) -> String {
+fn state(id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) -> String {
+    let now = scope
+        .last_pass
+        .as_ref()
+        .map_or(DateTime::<Utc>::MIN_UTC, |pass| pass.at);
     let mut lines = vec![match &target.verdict {
         Verdict::Converged => span("good", "as declared"),
         Verdict::Changes => span("warn", "differs from the config"),
@@ -230,9 +237,27 @@ fn state(target: &TargetSnapshot) -> String {
         .as_ref()
         .filter(|s| **s != EndpointStatus::InService)
     {
-        lines.push(span("dim", &format!("endpoint {status}")));
+        let what = if id.component().is_some() {
+            "component"
+        } else {
+            "endpoint"
+        };
+        lines.push(span("dim", &format!("{what} {status}")));
     }
-    lines.extend(target.notes.iter().map(|note| escape(&note_text(note))));
+    let asked = leases_text(&target.leases, now);
+    lines.extend(asked.iter().map(|text| span("warn", text)));
+    lines.extend(
+        target
+            .reset
+            .iter()
+            .map(|reset| span("bad", &reset_text(reset))),
+    );
+    let is_said = |note: &&Note| !matches!(note, Note::Held(_) | Note::Overridden(_));
+    let notes = target.notes.iter().filter(is_said);
+    lines.extend(notes.map(|note| escape(&note_text(note))));
+    let warnings = target.findings.iter();
+    let warnings = warnings.filter(|f| f.rule.severity() == Severity::Warning);
+    lines.extend(warnings.map(|f| span("warn", &format!("{}: {}", f.rule, f.what))));
     lines.extend(
         target
             .conflict

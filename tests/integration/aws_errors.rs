@@ -57,7 +57,7 @@ async fn register(ports: &ScopePorts) -> Result<(), evenkeel::ports::ApiError> {
     let one = Capacity::new(1).unwrap();
     ports
         .scaling
-        .register(&id, Bounds::new(one, one).unwrap(), None)
+        .register(&id, Bounds::new(one, one).unwrap(), None, None)
         .await
 }
 

@@ -54,6 +54,7 @@ fn policy(name: &str, metric: Metric, disable_scale_in: bool) -> Policy {
         kind: PolicyKind::TargetTracking(TargetTracking {
             metric,
             target: TargetValue::new(123.5).unwrap(),
+            of_all_cores: false,
             scale_out_cooldown: Cooldown::from_secs(0).unwrap(),
             scale_in_cooldown: Cooldown::from_secs(601).unwrap(),
             disable_scale_in,
@@ -90,8 +91,8 @@ async fn same_everywhere(arms: &Arms) {
     );
     for endpoint in arms.door.endpoints.endpoints().await.items {
         assert_eq!(
-            arms.sdk.endpoints.variants(&endpoint.name).await,
-            arms.door.endpoints.variants(&endpoint.name).await
+            arms.sdk.endpoints.endpoint(&endpoint.name).await,
+            arms.door.endpoints.endpoint(&endpoint.name).await
         );
     }
 }
@@ -159,7 +160,7 @@ async fn both_arms_see_the_same_world() {
     let invocations = Metric::Predefined(PredefinedMetric::InvocationsPerInstance);
     arms.sdk
         .scaling
-        .register(&chat, bounds(1, 9), None)
+        .register(&chat, bounds(1, 9), None, None)
         .await
         .unwrap();
     arms.sdk
@@ -174,7 +175,7 @@ async fn both_arms_see_the_same_world() {
         .unwrap();
     arms.door
         .scaling
-        .register(&rank, bounds(1, 2), None)
+        .register(&rank, bounds(1, 2), None, None)
         .await
         .unwrap();
     arms.door
@@ -267,7 +268,9 @@ async fn step_policies_alarms_and_suspensions_come_back_as_they_were_put() {
     ] {
         let id = format!("endpoint/{endpoint}/variant/AllTraffic");
         let id: TargetId = id.parse().unwrap();
-        let register = ports.scaling.register(&id, bounds(1, 4), Some(suspended));
+        let register = ports
+            .scaling
+            .register(&id, bounds(1, 4), Some(suspended), None);
         register.await.unwrap();
         let step = steps(unit);
         let policy = Policy {
@@ -327,7 +330,7 @@ async fn both_arms_meet_the_same_errors() {
             let result = match what {
                 "missing endpoint" => ports
                     .endpoints
-                    .variants(&"nobody".parse().unwrap())
+                    .endpoint(&"nobody".parse().unwrap())
                     .await
                     .map(drop),
                 "unregistered" => {
@@ -341,7 +344,7 @@ async fn both_arms_meet_the_same_errors() {
                 _ => {
                     ports
                         .scaling
-                        .register(&chat, bounds(1, 2), None)
+                        .register(&chat, bounds(1, 2), None, None)
                         .await
                         .unwrap();
                     let policy = policy("p", metric.clone(), false);
@@ -371,7 +374,7 @@ async fn listings_cover_the_namespace_page_by_page() {
         let id: TargetId = format!("endpoint/e{i:03}/variant/v").parse().unwrap();
         arms.door
             .scaling
-            .register(&id, bounds(1, 2), None)
+            .register(&id, bounds(1, 2), None, None)
             .await
             .unwrap();
         arms.door
@@ -396,7 +399,7 @@ async fn a_pass_over_the_wire_converges_as_one_in_process() {
     let fleet = &settings.fleets[&scope()];
     let mut over_the_wire = Observer::new(arms.sdk.clone());
     let first = over_the_wire.observe(fleet, arms.clock.now()).await;
-    let todo = plan(fleet, &first, arms.clock.now());
+    let todo = plan(fleet, &first.observed, arms.clock.now());
     assert_eq!(todo.actions().count(), 6);
     for (id, action) in todo.actions() {
         match &action.change {
@@ -405,7 +408,7 @@ async fn a_pass_over_the_wire_converges_as_one_in_process() {
             } => {
                 arms.sdk
                     .scaling
-                    .register(id, *bounds, *suspended)
+                    .register(id, *bounds, *suspended, None)
                     .await
                     .unwrap();
             }
@@ -422,5 +425,5 @@ async fn a_pass_over_the_wire_converges_as_one_in_process() {
     let wire = Observer::new(arms.sdk.clone()).observe(fleet, now).await;
     let in_process = Observer::new(arms.door.clone()).observe(fleet, now).await;
     assert_eq!(wire, in_process);
-    assert!(plan(fleet, &wire, now).is_empty());
+    assert!(plan(fleet, &wire.observed, now).is_empty());
 }

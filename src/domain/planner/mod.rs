@@ -10,30 +10,41 @@
 
 mod alarms;
 mod policies;
+mod removals;
 
 use chrono::{DateTime, Utc};
 
 use super::bounds::{EffectiveBounds, effective_bounds};
-use super::desired::{DesiredFleet, DesiredTarget, Manage};
-use super::name::{EndpointName, VariantName};
-use super::observed::{EndpointStatus, Observation, Part};
-use super::plan::{Action, ActionReason, Change, Effect, Note, Plan, TargetPlan, Verdict, Wait};
+use super::desired::{DesiredFleet, DesiredTarget, Manage, Suspension};
+use super::endpoint::{EndpointStatus, Running};
+use super::lease::{Leases, MarkerKind, lease_marker};
+use super::name::{ComponentName, EndpointName, OwnerName, VariantName};
+use super::observed::{Gap, Observation, ObservedTarget, Part};
+use super::plan::{
+    Action, ActionReason, Change, Effect, Note, Plan, TargetPlan, Verdict, Wait, Who,
+};
+use super::scalable::unscalable;
 use super::target::TargetId;
 use policies::plan_policies;
+use removals::plan_removals;
 
-/// Plans what would make `observed` as `desired` says, at the instant `now`.
+/// Plans what would make `observed` as `desired` says, at the instant `now`. Selections must have been worked into
+/// targets before ([`super::expand`]).
 ///
 /// The plan is empty when there is nothing to do, and then says so for every target.
 #[must_use]
 pub fn plan(desired: &DesiredFleet, observed: &Observation, now: DateTime<Utc>) -> Plan {
+    let mut targets: Vec<TargetPlan> = desired
+        .targets
+        .values()
+        .map(|target| plan_target(target, &desired.manage, observed, now))
+        .collect();
+    targets.extend(plan_removals(desired, observed, now));
     Plan {
         scope: desired.scope.clone(),
         at: now,
-        targets: desired
-            .targets
-            .values()
-            .map(|target| plan_target(target, &desired.manage, observed, now))
-            .collect(),
+        owner: desired.manage.owner.clone(),
+        targets,
     }
 }
 
@@ -43,25 +54,44 @@ fn plan_target(
     observed: &Observation,
     now: DateTime<Utc>,
 ) -> TargetPlan {
-    let effective = effective_bounds(target, now);
+    let leases = observed.leases(&target.id);
+    let effective = effective_bounds(target, leases, now);
     let mut entry = TargetPlan {
         id: target.id.clone(),
         effective,
         verdict: Verdict::Converged,
         actions: Vec::new(),
-        notes: Vec::new(),
+        notes: lease_notes(leases, now),
+        registration: registered_by(&target.id, true, &manage.owner, observed),
     };
     if let Some(wait) = reason_to_wait(&target.id, observed) {
         entry.verdict = Verdict::Waiting(wait);
         return entry;
     }
-    entry
-        .actions
-        .extend(plan_registration(target, effective, observed));
-    let held = observed.targets.get(&target.id).map(|t| t.suspended);
-    let unasked = held.filter(|s| s.any() && target.suspended.is_none());
+    if let Some(why) = unscalable(&target.id, effective.bounds, observed) {
+        entry.notes.insert(0, Note::CannotScale(why));
+        entry.verdict = Verdict::Held;
+        return entry;
+    }
+    let held = observed.targets.get(&target.id);
+    let suspended = suspension_due(target.suspended, held, leases, now);
+    if let Some(action) = plan_registration(target, effective, suspended, manage, observed) {
+        // What someone asks for a while could be against it.
+        match observed.gap(&Part::Alarms) {
+            Some(gap) if held.is_some() => entry.notes.push(Note::LeasesUnseen(gap.clone())),
+            _ => entry.actions.push(action),
+        }
+    }
+    let unasked = held
+        .map(|t| t.suspended)
+        .filter(|s| s.any() && suspended.is_none());
     entry.notes.extend(unasked.map(Note::Suspended));
     plan_policies(target, manage, observed, &mut entry);
+    // A marker goes after what it asked for is undone, and that is not known with half of the alarms unread.
+    if observed.gap(&Part::Alarms).is_none() {
+        let ended = ended_leases(&target.id, leases, &manage.owner, now);
+        entry.actions.extend(ended);
+    }
     // What is held back comes before what is only mentioned.
     entry.notes.sort_by_key(|note| !note.holds());
     entry.verdict = match (
@@ -75,16 +105,105 @@ fn plan_target(
     entry
 }
 
+/// Whose a registration is, as its tag tells.
+fn registered_by(
+    id: &TargetId,
+    is_declared: bool,
+    owner: &OwnerName,
+    observed: &Observation,
+) -> Option<Who> {
+    let tag = observed.owners.get(id)?;
+    Some(match (tag.as_ref() == Some(owner), is_declared) {
+        (true, _) => Who::Owned,
+        (false, true) => Who::Adopted,
+        (false, false) => Who::Unknown,
+    })
+}
+
+fn lease_notes(leases: Option<&Leases>, now: DateTime<Utc>) -> Vec<Note> {
+    let Some(leases) = leases else {
+        return Vec::new();
+    };
+    let hold = leases.hold.clone().filter(|l| l.holds(now)).map(Note::Held);
+    let over = leases.bounds.clone().filter(|l| l.holds(now));
+    hold.into_iter().chain(over.map(Note::Overridden)).collect()
+}
+
+/// What is to be suspended; `None` leaves it as it is. A hold that is over, and whose marker stands, has still to be
+/// undone.
+fn suspension_due(
+    declared: Option<Suspension>,
+    held: Option<&ObservedTarget>,
+    leases: Option<&Leases>,
+    now: DateTime<Utc>,
+) -> Option<Suspension> {
+    let Some(lease) = leases.and_then(|leases| leases.hold.as_ref()) else {
+        return declared;
+    };
+    let stands = held.map(|t| t.suspended).unwrap_or_default();
+    Some(match declared {
+        Some(declared) if lease.holds(now) => lease.what.on(declared),
+        Some(declared) => declared,
+        None if lease.holds(now) => lease.what.on(stands),
+        None => lease.what.off(stands),
+    })
+}
+
+/// Markers of what is over.
+fn ended_leases(
+    id: &TargetId,
+    leases: Option<&Leases>,
+    owner: &OwnerName,
+    now: DateTime<Utc>,
+) -> Vec<Action> {
+    let Some(leases) = leases else {
+        return Vec::new();
+    };
+    let hold = leases
+        .hold
+        .as_ref()
+        .filter(|l| !l.holds(now))
+        .map(|l| l.until);
+    let over = leases
+        .bounds
+        .as_ref()
+        .filter(|l| !l.holds(now))
+        .map(|l| l.until);
+    [(MarkerKind::Hold, hold), (MarkerKind::Override, over)]
+        .into_iter()
+        .filter_map(|(kind, until)| {
+            Some(Action {
+                change: Change::EndLease {
+                    kind,
+                    name: lease_marker(owner, kind, id),
+                    until: until?,
+                },
+                reason: ActionReason::TimeOver,
+                effects: Vec::new(),
+            })
+        })
+        .collect()
+}
+
 /// Whether the target must be left alone as a whole.
 fn reason_to_wait(id: &TargetId, observed: &Observation) -> Option<Wait> {
-    match id {
-        TargetId::Instances { endpoint, variant } => {
-            variant_wait(endpoint, variant, observed).or_else(|| registration_unseen(id, observed))
-        }
-        TargetId::ProvisionedConcurrency { .. } | TargetId::Copies { .. } => {
-            Some(Wait::Unsupported)
-        }
+    let endpoint = observed.endpoint_of(id);
+    if let Some((endpoint, update)) =
+        endpoint.and_then(|e| Some((e, observed.markers.updates.get(e)?)))
+    {
+        return Some(Wait::UpdatePrepared {
+            endpoint: endpoint.clone(),
+            update: update.clone(),
+        });
     }
+    let wait = match id {
+        TargetId::Instances { endpoint, variant }
+        | TargetId::ProvisionedConcurrency { endpoint, variant } => {
+            variant_wait(endpoint, variant, observed)
+        }
+        TargetId::Copies { component } => component_wait(component, observed),
+    };
+    wait.or_else(|| registration_unseen(id, observed))
 }
 
 fn variant_wait(
@@ -105,22 +224,43 @@ fn variant_wait(
             since: seen.modified,
         });
     }
-    let Some(variants) = &seen.variants else {
-        let part = Part::Variants(endpoint.clone());
-        let gap = observed.gap(&part).cloned();
-        return Some(Wait::Unseen(gap.unwrap_or_else(|| super::observed::Gap {
-            part,
-            why: "they were not asked for".to_owned(),
-        })));
+    let Some(details) = &seen.details else {
+        return Some(unread(Part::Variants(endpoint.clone()), observed));
     };
-    if variants.contains_key(variant) {
+    if details.variants.contains_key(variant) {
         return None;
     }
     Some(Wait::VariantMissing {
         endpoint: endpoint.clone(),
         variant: variant.clone(),
-        known: variants.keys().cloned().collect(),
+        known: details.variants.keys().cloned().collect(),
     })
+}
+
+fn component_wait(component: &ComponentName, observed: &Observation) -> Option<Wait> {
+    let Some(seen) = observed.components.get(component) else {
+        return Some(match observed.gap(&Part::Components) {
+            Some(gap) => Wait::Unseen(gap.clone()),
+            None => Wait::ComponentMissing(component.clone()),
+        });
+    };
+    if seen.status != EndpointStatus::InService {
+        return Some(Wait::ComponentBusy {
+            component: component.clone(),
+            status: seen.status.clone(),
+            since: seen.modified,
+        });
+    }
+    let unread_copies = || unread(Part::Copies(component.clone()), observed);
+    seen.copies.is_none().then(unread_copies)
+}
+
+fn unread(part: Part, observed: &Observation) -> Wait {
+    let gap = observed.gap(&part).cloned();
+    Wait::Unseen(gap.unwrap_or_else(|| Gap {
+        part,
+        why: "they were not asked for".to_owned(),
+    }))
 }
 
 /// A target that is not in a list that was cut short may be registered with anything.
@@ -134,6 +274,8 @@ fn registration_unseen(id: &TargetId, observed: &Observation) -> Option<Wait> {
 fn plan_registration(
     target: &DesiredTarget,
     effective: EffectiveBounds,
+    suspended: Option<Suspension>,
+    manage: &Manage,
     observed: &Observation,
 ) -> Option<Action> {
     let bounds = effective.bounds;
@@ -143,15 +285,13 @@ fn plan_registration(
         Some(held) if (held.min, held.max) != (bounds.min(), bounds.max()) => {
             ActionReason::BoundsDiffer
         }
-        Some(held) if target.suspended.is_some_and(|s| s != held.suspended) => {
+        Some(held) if suspended.is_some_and(|s| s != held.suspended) => {
             ActionReason::SuspensionDiffers
         }
         Some(_) => return None,
     };
     // Whatever a registration is for, it pulls capacity into the bounds.
-    let running = observed
-        .capacity(&target.id)
-        .and_then(|v| v.desired.or(v.current));
+    let running = observed.capacity(&target.id).and_then(Running::aim);
     let effects = running
         .map(|from| (from, bounds.clamp(from)))
         .filter(|(from, to)| from != to)
@@ -161,8 +301,9 @@ fn plan_registration(
     Some(Action {
         change: Change::Register {
             bounds,
-            suspended: target.suspended,
+            suspended,
             previous: previous.cloned(),
+            owner: previous.is_none().then(|| manage.owner.clone()),
         },
         reason,
         effects,

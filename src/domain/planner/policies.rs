@@ -110,6 +110,9 @@ fn plan_policy(
     if let Some(gap) = gap.filter(|_| standing.is_none() || takes_metric) {
         return Some(PolicyStep::Hold(gap));
     }
+    if matches!(&policy.kind, PolicyKind::TargetTracking(t) if t.of_all_cores) {
+        return Some(PolicyStep::Hold(Note::CoresUnknown(policy.name.clone())));
+    }
     let recreates = matches!(policy.kind, PolicyKind::TargetTracking(_)) && standing.is_some();
     let reason = if standing.is_none() {
         ActionReason::PolicyMissing

@@ -3,9 +3,9 @@
 //! It speaks the same operations as the wire door, pages and all, and translates what comes back; it takes no
 //! short cuts through the world's insides.
 
+mod endpoints;
 mod shapes;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -13,24 +13,24 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::engine::api::{
-    AlarmNames, DeleteScalingPolicy, DescribeAlarms, DescribeScalableTargets,
-    DescribeScalingActivities, DescribeScalingPolicies, EndpointNameOnly, GetMetricData,
-    ListEndpoints, MetricDataResult, PutMetricAlarm, PutScalingPolicy, RegisterScalableTarget,
+    AlarmNames, DeleteScalingPolicy, DeregisterScalableTarget, DescribeAlarms,
+    DescribeScalableTargets, DescribeScalingActivities, DescribeScalingPolicies, GetMetricData,
+    MetricDataResult, PutMetricAlarm, PutScalingPolicy, RegisterScalableTarget, ResourceArnOnly,
 };
 use super::engine::{ApiError as EngineError, World};
 use super::sandbox::{Sandbox, to_instant, to_time};
 use crate::domain::{
-    Activity, AlarmRule, Bounds, Capacity, Datapoint, EndpointName, EndpointStatus, MathMetric,
-    ObservedAlarm, ObservedPolicy, ObservedTarget, ObservedVariant, Policy, PolicyKind, PolicyName,
-    Suspension, TargetId, VariantName,
+    Activity, AlarmRule, Bounds, Capacity, Datapoint, MathMetric, OWNER_TAG, ObservedAlarm,
+    ObservedPolicy, ObservedTarget, OwnerName, Policy, PolicyKind, PolicyName, Suspension,
+    TargetId,
 };
 use crate::ports::{
-    AlarmApi, ApiError, EndpointApi, EndpointSummary, ErrorKind, Listing, MetricQuery,
-    MetricSource, RequestLog, ScalingApi, ScopePorts, absent_is_deleted,
+    AlarmApi, ApiError, ErrorKind, Listing, MetricQuery, MetricSource, RequestLog, ScalingApi,
+    ScopePorts, absent_is_deleted,
 };
 use shapes::{
-    alarm_shape, math_shape, observed_activity, observed_alarm, observed_policy, steps_shape,
-    suspension_shape, tracking_shape,
+    alarm_shape, marker_shape, math_shape, observed_activity, observed_alarm, observed_policy,
+    steps_shape, suspension_shape, tracking_shape,
 };
 
 /// The door. It counts requests as the AWS adapters do.
@@ -168,6 +168,7 @@ impl ScalingApi for Door {
                     scheduled: shape.suspended_state.scheduled_scaling_suspended == Some(true),
                 },
                 created: to_time(shape.creation_time.0),
+                arn: Some(shape.arn),
             })
         };
         let items = listing.items.into_iter().filter_map(observed).collect();
@@ -235,6 +236,7 @@ impl ScalingApi for Door {
         target: &TargetId,
         bounds: Bounds,
         suspended: Option<Suspension>,
+        owner: Option<&OwnerName>,
     ) -> Result<(), ApiError> {
         let shape = json!({
             "ServiceNamespace": "sagemaker",
@@ -243,12 +245,33 @@ impl ScalingApi for Door {
             "MinCapacity": bounds.min().get(),
             "MaxCapacity": bounds.max().get(),
             "SuspendedState": suspended.map(suspension_shape),
+            "Tags": owner.map(|owner| json!({ OWNER_TAG: owner.as_str() })),
         });
         let query: RegisterScalableTarget = request(shape);
         self.call(AAS, "RegisterScalableTarget", |world| {
             world.register_scalable_target(&query)
         })
         .map(drop)
+    }
+
+    async fn deregister(&self, target: &TargetId) -> Result<(), ApiError> {
+        let query: DeregisterScalableTarget = request(json!({
+            "ServiceNamespace": "sagemaker",
+            "ResourceId": target.resource_id(),
+            "ScalableDimension": target.dimension().aws_name(),
+        }));
+        absent_is_deleted(self.call(AAS, "DeregisterScalableTarget", |world| {
+            world.deregister_scalable_target(&query).map(drop)
+        }))
+    }
+
+    async fn owner(&self, arn: &str) -> Result<Option<OwnerName>, ApiError> {
+        let query: ResourceArnOnly = request(json!({ "ResourceARN": arn }));
+        let answer = self.call(AAS, "ListTagsForResource", |world| {
+            world.list_tags_for_resource(&query)
+        })?;
+        let tag = answer.tags.and_then(|tags| tags.get(OWNER_TAG).cloned());
+        Ok(tag.and_then(|owner| owner.parse().ok()))
     }
 
     async fn put_policy(&self, target: &TargetId, policy: &Policy) -> Result<String, ApiError> {
@@ -288,60 +311,6 @@ impl ScalingApi for Door {
         absent_is_deleted(self.call(AAS, "DeleteScalingPolicy", |world| {
             world.delete_scaling_policy(&query).map(drop)
         }))
-    }
-}
-
-#[async_trait]
-impl EndpointApi for Door {
-    async fn endpoints(&self) -> Listing<EndpointSummary> {
-        let listing = self.pages(SAGEMAKER, "ListEndpoints", |world, next_token| {
-            let query = ListEndpoints {
-                sort_by: Some("Name".to_owned()),
-                sort_order: Some("Ascending".to_owned()),
-                max_results: Some(100),
-                next_token,
-                ..ListEndpoints::default()
-            };
-            let page = world.list_endpoints(&query)?;
-            Ok((page.endpoints, page.next_token))
-        });
-        let summary = |shape: super::engine::api::EndpointSummary| {
-            Some(EndpointSummary {
-                name: shape.endpoint_name.parse().ok()?,
-                status: EndpointStatus::parse(shape.endpoint_status),
-                created: to_time(shape.creation_time.0),
-                modified: to_time(shape.last_modified_time.0),
-            })
-        };
-        let items = listing.items.into_iter().filter_map(summary).collect();
-        Listing {
-            items,
-            gap: listing.gap,
-        }
-    }
-
-    async fn variants(
-        &self,
-        endpoint: &EndpointName,
-    ) -> Result<BTreeMap<VariantName, ObservedVariant>, ApiError> {
-        let query = EndpointNameOnly {
-            endpoint_name: Some(endpoint.to_string()),
-        };
-        let shape = self.call(SAGEMAKER, "DescribeEndpoint", |world| {
-            world.describe_endpoint(&query)
-        })?;
-        let variant = |v: &super::engine::api::VariantSummary| {
-            let observed = ObservedVariant {
-                current: v.current_instance_count.and_then(Capacity::new),
-                desired: v.desired_instance_count.and_then(Capacity::new),
-            };
-            Some((v.variant_name.parse().ok()?, observed))
-        };
-        Ok(shape
-            .production_variants
-            .iter()
-            .filter_map(variant)
-            .collect())
     }
 }
 
@@ -387,6 +356,13 @@ impl AlarmApi for Door {
 
     async fn put_alarm(&self, name: &str, rule: &AlarmRule, policy: &str) -> Result<(), ApiError> {
         let query: PutMetricAlarm = request(alarm_shape(name, rule, policy));
+        self.call(CLOUDWATCH, "PutMetricAlarm", |world| {
+            world.put_metric_alarm(&query).map(drop)
+        })
+    }
+
+    async fn put_marker(&self, name: &str, description: &str) -> Result<(), ApiError> {
+        let query: PutMetricAlarm = request(marker_shape(name, description));
         self.call(CLOUDWATCH, "PutMetricAlarm", |world| {
             world.put_metric_alarm(&query).map(drop)
         })

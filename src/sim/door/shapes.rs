@@ -110,6 +110,23 @@ pub(super) fn alarm_shape(name: &str, rule: &AlarmRule, policy: &str) -> Value {
     })
 }
 
+/// An alarm that watches nothing and does nothing, and keeps its description.
+pub(super) fn marker_shape(name: &str, description: &str) -> Value {
+    json!({
+        "AlarmName": name,
+        "AlarmDescription": description,
+        "ActionsEnabled": false,
+        "Namespace": "evenkeel",
+        "MetricName": "Marker",
+        "Statistic": "Maximum",
+        "Period": 60,
+        "EvaluationPeriods": 1,
+        "Threshold": 0.0,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "notBreaching",
+    })
+}
+
 pub(super) fn observed_alarm(shape: MetricAlarm) -> ObservedAlarm {
     ObservedAlarm {
         state: AlarmState::parse(shape.state_value),
@@ -117,6 +134,7 @@ pub(super) fn observed_alarm(shape: MetricAlarm) -> ObservedAlarm {
         threshold: Number::new(shape.threshold),
         since: Some(to_time(shape.state_transitioned_timestamp.0)),
         rule: observed_rule(&shape),
+        description: shape.alarm_description,
         name: shape.alarm_name,
         actions: shape.alarm_actions,
     }
@@ -231,6 +249,7 @@ fn observed_tracking(config: &TrackingConfiguration) -> Option<TargetTracking> {
     Some(TargetTracking {
         metric,
         target: TargetValue::new(config.target_value?).ok()?,
+        of_all_cores: false,
         scale_out_cooldown: cooldown(config.scale_out_cooldown)?,
         scale_in_cooldown: cooldown(config.scale_in_cooldown)?,
         disable_scale_in: config.disable_scale_in.unwrap_or(false),

@@ -161,12 +161,27 @@ impl ScalingApi for Faults {
         target: &TargetId,
         bounds: Bounds,
         suspended: Option<Suspension>,
+        owner: Option<&OwnerName>,
     ) -> Result<(), ApiError> {
         self.before_write("RegisterScalableTarget", Some(target))
             .await?;
-        let result = self.inner.scaling.register(target, bounds, suspended).await;
+        let scaling = &self.inner.scaling;
+        let result = scaling.register(target, bounds, suspended, owner).await;
         self.after_write();
         result
+    }
+
+    async fn deregister(&self, target: &TargetId) -> Result<(), ApiError> {
+        self.before_write("DeregisterScalableTarget", Some(target))
+            .await?;
+        let result = self.inner.scaling.deregister(target).await;
+        self.after_write();
+        result
+    }
+
+    async fn owner(&self, arn: &str) -> Result<Option<OwnerName>, ApiError> {
+        self.gate("ListTagsForResource")?;
+        self.inner.scaling.owner(arn).await
     }
 
     async fn delete_policy(&self, target: &TargetId, policy: &PolicyName) -> Result<(), ApiError> {
@@ -191,12 +206,29 @@ impl EndpointApi for Faults {
         self.listing("ListEndpoints", self.inner.endpoints.endpoints().await)
     }
 
-    async fn variants(
-        &self,
-        endpoint: &EndpointName,
-    ) -> Result<BTreeMap<VariantName, ObservedVariant>, ApiError> {
+    async fn endpoint(&self, endpoint: &EndpointName) -> Result<EndpointDetails, ApiError> {
         self.gate("DescribeEndpoint")?;
-        self.inner.endpoints.variants(endpoint).await
+        self.inner.endpoints.endpoint(endpoint).await
+    }
+
+    async fn config(&self, config: &str) -> Result<ObservedConfig, ApiError> {
+        self.gate("DescribeEndpointConfig")?;
+        self.inner.endpoints.config(config).await
+    }
+
+    async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, ApiError> {
+        self.gate("ListTags")?;
+        self.inner.endpoints.tags(arn).await
+    }
+
+    async fn components(&self) -> Listing<ObservedComponent> {
+        let listing = self.inner.endpoints.components().await;
+        self.listing("ListInferenceComponents", listing)
+    }
+
+    async fn copies(&self, component: &ComponentName) -> Result<Running, ApiError> {
+        self.gate("DescribeInferenceComponent")?;
+        self.inner.endpoints.copies(component).await
     }
 }
 
@@ -214,6 +246,13 @@ impl AlarmApi for Faults {
     async fn put_alarm(&self, name: &str, rule: &AlarmRule, policy: &str) -> Result<(), ApiError> {
         self.before_write("PutMetricAlarm", None).await?;
         let result = self.inner.alarms.put_alarm(name, rule, policy).await;
+        self.after_write();
+        result
+    }
+
+    async fn put_marker(&self, name: &str, description: &str) -> Result<(), ApiError> {
+        self.before_write("PutMetricAlarm", None).await?;
+        let result = self.inner.alarms.put_marker(name, description).await;
         self.after_write();
         result
     }

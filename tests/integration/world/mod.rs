@@ -77,6 +77,10 @@ impl EventSink for Recorder {
             } => {
                 format!("conflict: {target}: {} corrections", conflict.corrections)
             }
+            Event::CapacityReset { target, reset, .. } => {
+                format!("capacity reset: {target}: {} to {}", reset.from, reset.to)
+            }
+            Event::LeaseOverdue { target, .. } => format!("lease overdue: {target}"),
             Event::PassEnded { summary, .. } => format!("pass: {}", summary.outcome.label()),
             Event::Scaling { activity, .. } => {
                 format!(

@@ -1,6 +1,9 @@
 //! The lint: what AWS accepts, and what will still not do what it looks like.
 //!
-//! These findings follow from the config alone. Rows are those of aws-autoscaling.md section 9.
+//! Those of [`lint`] follow from the config alone, those of [`lint_world`] from what was seen in AWS. Rows are those of
+//! aws-autoscaling.md section 9.
+
+mod world;
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,6 +15,7 @@ use super::metric::{CustomMetric, Metric, PredefinedMetric};
 use super::name::PolicyName;
 use super::policy::{Adjustment, Policy, PolicyKind, StepPolicy, TargetTracking};
 use super::target::TargetId;
+pub use world::lint_world;
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,11 +72,29 @@ pub enum Rule {
     NoPolicies,
     /// Kinds of scaling that are suspended for good (row 12).
     Suspended,
+    /// An alarm that has had no data for half an hour (rows 5 and 10).
+    SilentMetric,
+    /// One policy keeps the others from scaling in (row 11).
+    VetoingPolicy,
+    /// Invocations are tracked where none are published (row 20).
+    AsyncInvocations,
+    /// A utilisation that the instance can not reach (row 8).
+    TargetOutOfReach,
+    /// Metrics are published more rarely than alarms look (row 40).
+    SlowMetrics,
+    /// At the maximum, and wanting more (row 17).
+    MaxTooLow,
+    /// Capacity outside the bounds (row 37).
+    OutsideBounds,
+    /// An endpoint or component that has been busy for an hour (row 14).
+    Stuck,
+    /// The console's own policy stands beside the declared ones (row 41).
+    ConsolePolicy,
 }
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 25] = [
         Self::NameMetricMismatch,
         Self::UtilizationPerCore,
         Self::PerSecondTarget,
@@ -89,6 +111,15 @@ impl Rule {
         Self::FixedBounds,
         Self::NoPolicies,
         Self::Suspended,
+        Self::SilentMetric,
+        Self::VetoingPolicy,
+        Self::AsyncInvocations,
+        Self::TargetOutOfReach,
+        Self::SlowMetrics,
+        Self::MaxTooLow,
+        Self::OutsideBounds,
+        Self::Stuck,
+        Self::ConsolePolicy,
     ];
 
     /// The id.
@@ -111,6 +142,15 @@ impl Rule {
             Self::FixedBounds => "fixed-bounds",
             Self::NoPolicies => "no-policies",
             Self::Suspended => "suspended",
+            Self::SilentMetric => "silent-metric",
+            Self::VetoingPolicy => "vetoing-policy",
+            Self::AsyncInvocations => "async-invocations",
+            Self::TargetOutOfReach => "target-out-of-reach",
+            Self::SlowMetrics => "slow-metrics",
+            Self::MaxTooLow => "max-too-low",
+            Self::OutsideBounds => "outside-bounds",
+            Self::Stuck => "stuck",
+            Self::ConsolePolicy => "console-policy",
         }
     }
 
@@ -125,7 +165,12 @@ impl Rule {
             | Self::UnknownMetric
             | Self::NoWakeFromZero
             | Self::WakeNeedsTwo
-            | Self::UnreachableStep => Severity::Warning,
+            | Self::UnreachableStep
+            | Self::SilentMetric
+            | Self::AsyncInvocations
+            | Self::TargetOutOfReach
+            | Self::MaxTooLow
+            | Self::Stuck => Severity::Warning,
             Self::TinyConcurrency
             | Self::UnitSet
             | Self::FlappingCooldowns
@@ -133,7 +178,11 @@ impl Rule {
             | Self::StepFightsTracking
             | Self::FixedBounds
             | Self::NoPolicies
-            | Self::Suspended => Severity::Notice,
+            | Self::Suspended
+            | Self::VetoingPolicy
+            | Self::SlowMetrics
+            | Self::OutsideBounds
+            | Self::ConsolePolicy => Severity::Notice,
         }
     }
 
@@ -171,6 +220,21 @@ impl Rule {
                 "add a policy, for example target tracking on invocations_per_instance"
             }
             Self::Suspended => "remove it when it has served its purpose",
+            Self::SilentMetric => {
+                "look for namespace, dimensions and unit; where silence means no load, track FILL(m, 0)"
+            }
+            Self::VetoingPolicy => {
+                "set `disable_scale_in` on it if the other one is to decide, or leave it out"
+            }
+            Self::AsyncInvocations => "track ApproximateBacklogSizePerInstance, or a host metric",
+            Self::TargetOutOfReach => "state it as `60% of all cores`",
+            Self::SlowMetrics => "set MetricPublishFrequencyInSeconds to 60 in the endpoint config",
+            Self::MaxTooLow => "raise `bounds.max`, or make an instance do more",
+            Self::OutsideBounds => {
+                "someone set it by hand: set it back, or let the next registration pull it in"
+            }
+            Self::Stuck => "look at the endpoint's FailureReason and its deployment",
+            Self::ConsolePolicy => "declare one of the two under its name, or delete it",
         }
     }
 }
