@@ -61,8 +61,8 @@ pub(super) fn read_value(node: &Node<'_>, metric: &Metric) -> Option<Value> {
         number,
         of_all_cores: false,
     };
-    if let Ok(number) = text.trim().parse::<f64>() {
-        return Some(plain(number));
+    if text.trim().parse::<f64>().is_ok() {
+        return node.number().map(plain);
     }
     let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.'));
     let (digits, words) = text.split_at(end.unwrap_or(text.len()));
@@ -102,15 +102,17 @@ fn remedy(metric: &Metric) -> &'static str {
     }
 }
 
+fn has_unit(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit()) && text.trim().parse::<f64>().is_err()
+}
+
 /// Reads what target tracking holds a metric at. Where the metric itself could not be read, only what is wrong with any
 /// metric is told.
 pub(super) fn read_target(node: &Node<'_>, metric: Option<&Metric>) -> Option<(TargetValue, bool)> {
     let value = match metric {
         Some(metric) => read_value(node, metric)?,
-        None if node.text()?.starts_with(|c: char| c.is_ascii_digit()) => Value {
-            number: node.text()?.trim().parse().ok()?,
-            of_all_cores: false,
-        },
+        // With a unit, it depends on the metric whether it is right.
+        None if has_unit(&node.text()?) => return None,
         None => Value {
             number: node.number()?,
             of_all_cores: false,

@@ -207,8 +207,8 @@ pub struct Conflict {
     pub until: DateTime<Utc>,
 }
 
-/// An update of an endpoint started a variant with fewer instances than it had (aws-autoscaling.md 5.4): whoever made it
-/// did not set `RetainAllVariantProperties`.
+/// An update of an endpoint started a variant with fewer instances than it had (aws-autoscaling.md 5.4): whoever made
+/// it did not set `RetainAllVariantProperties`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CapacityReset {
     /// When it was noticed.

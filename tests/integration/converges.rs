@@ -30,6 +30,7 @@ async fn one_pass_registers_everything_and_the_next_writes_nothing() {
         [
             ("DescribeAlarms", 2),
             ("DescribeEndpoint", 3),
+            ("DescribeEndpointConfig", 3),
             ("DescribeScalableTargets", 1),
             ("DescribeScalingPolicies", 1),
             ("ListEndpoints", 1)
@@ -156,9 +157,13 @@ targets:
     );
     world.aws(|aws| {
         let config = request(json!({"EndpointConfigName": "c", "ProductionVariants": [{
-            "VariantName": "AllTraffic", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}]}));
+            "VariantName": "AllTraffic", "ModelName": "m", "InstanceType": "ml.m5.large",
+            "InitialInstanceCount": 1}]}));
         aws.create_endpoint_config(&config).unwrap();
-        aws.create_endpoint(&request(json!({"EndpointName": "late", "EndpointConfigName": "c"}))).unwrap();
+        aws.create_endpoint(&request(
+            json!({"EndpointName": "late", "EndpointConfigName": "c"}),
+        ))
+        .unwrap();
     });
     world.run_for(Duration::from_mins(2)).await;
     assert_eq!(

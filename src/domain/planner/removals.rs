@@ -1,5 +1,5 @@
-//! Registered targets that the config does not name: what is ours goes if the config says so, and what someone asked for
-//! a while ends all the same.
+//! Registered targets that the config does not name: what is ours goes if the config says so, and what someone asked
+//! for a while ends all the same.
 
 use std::collections::BTreeMap;
 
