@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::super::chance::Purpose;
 use super::super::change::Status;
 use super::super::checks::Checks;
 use super::super::component::{Component, ComponentStatus, CopiesChange, Parts};
@@ -234,7 +235,10 @@ impl World {
             return Err(component_in_progress(it));
         }
         let serial = it.serial;
-        let of_component = |t: &&ScalableTarget| matches!(&t.resource, Resource::Component { name, .. } if *name == it.name);
+        let of_component = |t: &&ScalableTarget| match &t.resource {
+            Resource::Component { name, .. } => *name == it.name,
+            Resource::Variant { .. } => false,
+        };
         let target = self
             .scaling
             .targets_by_key()
@@ -247,7 +251,7 @@ impl World {
         }
         let range = self.options.copy_scale_in;
         let at = self.now.millis().unsigned_abs();
-        let span = self.draw(super::super::chance::Purpose::Copies, serial, at, range);
+        let span = self.draw(Purpose::Copies, serial, at, range);
         let deleting = ComponentStatus::Deleting;
         self.start_copies_change(index, CopiesChange::Delete, deleting, span);
         Ok(Empty {})
