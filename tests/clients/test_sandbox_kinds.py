@@ -316,11 +316,12 @@ class LimitsAndErrors(KindsTest):
         self.assertEqual(status, "InService")
 
     def test_ordered_errors(self):
-        order = {"operation": "DescribeScalableTargets", "code": "ThrottlingException", "times": 2}
+        # One that boto3 does not try again by itself.
+        order = {"operation": "DescribeScalableTargets", "code": "AccessDeniedException", "times": 2}
         self.control("POST", "faults", order)
         for _ in range(2):
             self.refused(
-                self.scaling.describe_scalable_targets, "ThrottlingException", "Rate exceeded",
+                self.scaling.describe_scalable_targets, "AccessDeniedException", "not authorized",
                 ServiceNamespace="sagemaker",
             )  # fmt: skip
         self.scaling.describe_scalable_targets(ServiceNamespace="sagemaker")
