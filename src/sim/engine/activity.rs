@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::scaling::{CONCURRENCY, COPIES};
 use super::time::Instant;
 
 /// How an activity stands.
@@ -86,13 +87,24 @@ pub(crate) struct Activity {
     pub(crate) started: Instant,
     pub(crate) ended: Option<Instant>,
     pub(crate) status: ActivityStatus,
+    /// Why it failed, in SageMaker's words.
+    pub(crate) failure: Option<Box<str>>,
 }
 
 impl Activity {
+    /// What is counted. Only `instance count` is documented; the other two are assumed to follow it.
+    fn unit(&self) -> &'static str {
+        match &*self.dimension {
+            CONCURRENCY => "provisioned concurrency",
+            COPIES => "copy count",
+            _ => "instance count",
+        }
+    }
+
     /// What it does, in AWS's words.
     pub(crate) fn description(&self) -> String {
         match self.deed {
-            Deed::Set(to) => format!("Setting desired instance count to {to}."),
+            Deed::Set(to) => format!("Setting desired {} to {to}.", self.unit()),
             Deed::Nothing(_) => "Attempting to scale due to alarm triggered".to_owned(),
         }
     }
@@ -116,10 +128,17 @@ impl Activity {
         let outcome = match self.status {
             ActivityStatus::InProgress => "Waiting for change to be fulfilled by sagemaker.",
             ActivityStatus::Successful => "Change successfully fulfilled by sagemaker.",
-            ActivityStatus::Failed => return None,
+            ActivityStatus::Failed => {
+                let why = self.failure.as_deref().unwrap_or("unknown.");
+                return Some(format!(
+                    "Failed to set desired {} to {to}. Reason: {why}",
+                    self.unit()
+                ));
+            }
         };
         Some(format!(
-            "Successfully set desired instance count to {to}. {outcome}"
+            "Successfully set desired {} to {to}. {outcome}",
+            self.unit()
         ))
     }
 

@@ -219,7 +219,7 @@ impl Rule {
             Source::Meter(index, metric) if self.period == Span::MINUTE => {
                 Some((view.metrics.meter(index)?, metric))
             }
-            Source::Meter(..) | Source::Put(_) | Source::Nothing => None,
+            Source::Meter(..) | Source::Gauge(_) | Source::Put(_) | Source::Nothing => None,
         }
     }
 

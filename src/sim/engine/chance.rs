@@ -19,6 +19,8 @@ pub(crate) enum Purpose {
     ScaleIn,
     /// How long a new or updated endpoint takes.
     Deployment,
+    /// How long copies of a component take, and instances for them.
+    Copies,
     /// Ids of what clients make.
     Identity,
     /// Ids of activities, which are made when someone asks.
@@ -87,6 +89,7 @@ impl Purpose {
             Self::Deployment => 6,
             Self::Identity => 7,
             Self::ActivityIdentity => 8,
+            Self::Copies => 9,
         }
     }
 }

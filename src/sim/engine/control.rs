@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use super::activity::{Activity, ActivityStatus, Cause, Deed, Reason};
 use super::alarm::{AlarmState, Signal};
-use super::fleet::{Change, Fleet, Status};
 use super::scaling::{
     Adjustment, InFlight, OutCooldown, PolicyKind, ScalableTarget, ScalingPolicy, Step, Stepping,
     Tracking,
@@ -71,19 +70,13 @@ impl World {
         let Some(target) = self.scaling.target(policy.target) else {
             return Decision::Ignore;
         };
-        let found = self
-            .fleet
-            .remembered(target.endpoint_index, &target.endpoint);
-        let Some(endpoint) = found else {
+        let Some(standing) = self.standing(&target.resource) else {
             return Decision::Ignore;
         };
-        let Some(variant) = endpoint.variant(&target.variant) else {
-            return Decision::Ignore;
-        };
-        if endpoint.status != Status::InService {
+        if !standing.scalable {
             return Decision::Refuse(Reason::Unscalable);
         }
-        let current = variant.current;
+        let current = standing.current;
         let proposal = match &policy.kind {
             PolicyKind::Tracking(tracking) => track(
                 tracking,
@@ -175,37 +168,16 @@ impl World {
         (wanted > credit).then(|| current + (wanted - credit))
     }
 
-    /// Sets the capacity of a target's variant, and records it as an activity.
+    /// Sets the capacity of a target, and records it as an activity. What SageMaker refuses is recorded as a failure,
+    /// which starts no cooldown and gives no credit.
     fn scale(&mut self, target: usize, to: u32, cause: Cause, in_flight: Option<InFlight>) {
-        let (now, chance, scale_in) = (self.now, self.chance, self.options.scale_in);
+        let now = self.now;
         let Some(held) = self.scaling.target_mut(target) else {
             return;
         };
         held.last_reason = None;
         let (resource_id, dimension) = (Arc::clone(&held.resource_id), Arc::clone(&held.dimension));
-        let variant_name = held.variant.clone();
-        let Some(endpoint) = self.fleet.index_of(&held.endpoint) else {
-            return;
-        };
-        let Some(serving) = self.fleet.get_mut(endpoint) else {
-            return;
-        };
-        let Some(at) = serving.variants.iter().position(|v| v.name == variant_name) else {
-            return;
-        };
-        let span = serving.variants.get(at).map_or(Span::ZERO, |variant| {
-            Fleet::capacity_span(
-                serving,
-                variant,
-                to > variant.current,
-                scale_in,
-                now,
-                chance,
-            )
-        });
-        if let Some(variant) = serving.variants.get_mut(at) {
-            variant.desired = to;
-        }
+        let resource = held.resource.clone();
         let number = self.scaling.activities.add(|number| Activity {
             number,
             resource_id,
@@ -215,17 +187,25 @@ impl World {
             started: now,
             ended: None,
             status: ActivityStatus::InProgress,
+            failure: None,
         });
         if let Some(in_flight) = in_flight {
             self.scaling.in_flight.insert(number, in_flight);
         }
-        self.start_change(
-            endpoint,
-            Change::Capacity {
-                activity: Some(number),
-            },
-            span,
-        );
+        if let Err(refusal) = self.set_capacity(&resource, to, number) {
+            self.fail_activity(number, &refusal);
+        }
+    }
+
+    /// An activity has come to nothing.
+    pub(crate) fn fail_activity(&mut self, number: u64, why: &str) {
+        self.scaling.in_flight.remove(&number);
+        let now = self.now;
+        if let Some(activity) = self.scaling.activities.get_mut(number) {
+            activity.status = ActivityStatus::Failed;
+            activity.ended = Some(now);
+            activity.failure = Some(why.into());
+        }
     }
 
     /// A capacity change that Application Auto Scaling asked for has come to its end.
@@ -301,6 +281,7 @@ impl World {
             started: now,
             ended: Some(now),
             status,
+            failure: None,
         });
     }
 
@@ -309,17 +290,11 @@ impl World {
         let Some(held) = self.scaling.target(target) else {
             return;
         };
-        let Some(endpoint) = self.fleet.named(&held.endpoint) else {
+        let Some(standing) = self.standing(&held.resource).filter(|s| s.scalable) else {
             return;
         };
-        let Some(variant) = endpoint.variant(&held.variant) else {
-            return;
-        };
-        if endpoint.status != Status::InService {
-            return;
-        }
-        let to = variant.desired.clamp(held.min, held.max);
-        let cause = match to.cmp(&variant.desired) {
+        let to = standing.desired.clamp(held.min, held.max);
+        let cause = match to.cmp(&standing.desired) {
             std::cmp::Ordering::Greater => Cause::Minimum(held.min),
             std::cmp::Ordering::Less => Cause::Maximum(held.max),
             std::cmp::Ordering::Equal => return,

@@ -127,6 +127,29 @@ impl ApiError {
         }
     }
 
+    /// An account-wide limit of SageMaker.
+    #[must_use]
+    pub fn resource_limit_exceeded(message: impl Into<String>) -> Self {
+        Self::client("ResourceLimitExceeded", message)
+    }
+
+    /// Another write to the same target is on its way (Application Auto Scaling).
+    #[must_use]
+    pub fn concurrent_update() -> Self {
+        Self::client(
+            "ConcurrentUpdateException",
+            "You already have a pending update to this scalable target. Wait for it to complete before trying again.",
+        )
+    }
+
+    /// An error that a client of the sandbox ordered.
+    pub(crate) fn ordered(code: &'static str, status: u16, message: &str) -> Self {
+        Self {
+            status,
+            ..Self::client(code, message)
+        }
+    }
+
     /// The operation exists in no service of this sandbox.
     #[must_use]
     pub fn unknown_operation() -> Self {

@@ -3,49 +3,27 @@
 use std::collections::BTreeMap;
 
 use super::chance::{Chance, Purpose};
-use super::meter::{MinuteRecord, Publishing};
+use super::change::{Change, Finished, Status};
+use super::kinds::{Hosting, ServerlessGauges};
+use super::limits::NO_CAPACITY;
+use super::machine::{Machine, Usage, concurrency_of, peak};
+use super::meter::Publishing;
 use super::options::SpanRange;
+use super::queue::{Queue, capacity};
 use super::series::Metrics;
+use super::stats::StatSet;
 use super::time::{Instant, Span};
 use super::traffic::Traffic;
-
-/// Status of an endpoint, in SageMaker's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// `CreateEndpoint` runs.
-    Creating,
-    /// A config, weight or capacity change runs.
-    Updating,
-    /// Serving, and the only status in which anything can be changed.
-    InService,
-    /// `DeleteEndpoint` runs.
-    Deleting,
-}
-
-impl Status {
-    /// SageMaker's word.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Creating => "Creating",
-            Self::Updating => "Updating",
-            Self::InService => "InService",
-            Self::Deleting => "Deleting",
-        }
-    }
-
-    fn serves(self) -> bool {
-        matches!(self, Self::Updating | Self::InService)
-    }
-}
 
 /// A variant as an endpoint config declares it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct VariantSpec {
     pub(crate) name: String,
     pub(crate) instance_type: Option<String>,
+    /// Instances, or provisioned concurrency of a serverless variant.
     pub(crate) initial_count: u32,
     pub(crate) initial_weight: f64,
+    pub(crate) hosting: Hosting,
     /// The whole member as the client sent it, given back by `DescribeEndpointConfig`.
     pub(crate) raw: serde_json::Value,
 }
@@ -57,63 +35,21 @@ pub(crate) struct EndpointConfig {
     pub(crate) arn: String,
     pub(crate) created: Instant,
     pub(crate) variants: Vec<VariantSpec>,
+    /// Variants that get a copy of the traffic and answer nobody. They take no part in scaling, and this world keeps
+    /// no metrics of them.
+    pub(crate) shadows: Vec<VariantSpec>,
     /// Members that this world has no behaviour for, given back as they came.
     pub(crate) extra: serde_json::Map<String, serde_json::Value>,
     pub(crate) tags: BTreeMap<String, String>,
 }
 
-/// What an instance of a variant can do, and how long one takes to start. Not something AWS would tell; a world
-/// file sets it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Machine {
-    /// Requests per minute that one instance serves at full load.
-    pub serves_rpm: f64,
-    /// Model latency without load, in microseconds.
-    pub latency_us: f64,
-    /// Cores; CPU utilization goes up to 100 times this.
-    pub vcpus: f64,
-    /// From the call to new instances in service.
-    pub start_up: SpanRange,
-}
-
-impl Machine {
-    /// A plausible machine for an instance type: 150 requests per minute per core.
-    #[must_use]
-    pub fn of_type(instance_type: Option<&str>, start_up: SpanRange) -> Self {
-        let vcpus = instance_type.map_or(4.0, vcpus_of);
-        Self {
-            serves_rpm: 150.0 * vcpus,
-            latency_us: 80_000.0,
-            vcpus,
-            start_up,
-        }
+impl EndpointConfig {
+    /// Whether endpoints made from it put requests into a queue.
+    pub(crate) fn is_async(&self) -> bool {
+        self.extra
+            .get("AsyncInferenceConfig")
+            .is_some_and(|v| !v.is_null())
     }
-}
-
-/// Cores by the size in the type's name: `large` has 2, `xlarge` 4, `Nxlarge` 4 N.
-fn vcpus_of(instance_type: &str) -> f64 {
-    let size = instance_type.rsplit('.').next().unwrap_or("");
-    match size {
-        "medium" => 1.0,
-        "large" => 2.0,
-        "xlarge" => 4.0,
-        _ => size
-            .strip_suffix("xlarge")
-            .and_then(|n| n.parse::<u32>().ok())
-            .map_or(4.0, |n| 4.0 * f64::from(n)),
-    }
-}
-
-/// What was used of a variant in the running minute, up to the instant its endpoint was settled.
-#[derive(Debug, Clone, Copy, Default)]
-struct Usage {
-    requests: f64,
-    per_instance: f64,
-    /// Load, instances and latency, each times the milliseconds it lasted.
-    load_time: f64,
-    instance_time: f64,
-    latency_time: f64,
-    served_millis: f64,
 }
 
 /// A variant as it runs.
@@ -121,21 +57,41 @@ struct Usage {
 pub(crate) struct Variant {
     pub(crate) name: String,
     pub(crate) instance_type: Option<String>,
+    /// Instances in service, or provisioned concurrency of a serverless variant.
     pub(crate) current: u32,
     pub(crate) desired: u32,
     pub(crate) current_weight: f64,
     pub(crate) desired_weight: f64,
     pub(crate) machine: Machine,
+    pub(crate) hosting: Hosting,
+    /// Most concurrency asked for, of a serverless variant.
+    pub(crate) desired_most: u32,
+    pub(crate) gauges: Option<ServerlessGauges>,
+    /// Idle instances of a hosting variant are kept until then.
+    pub(crate) idle_until: Instant,
     meter: usize,
     usage: Usage,
 }
 
-/// CPU that an idle instance uses, as a share of one.
-const IDLE_CPU: f64 = 0.02;
-/// Latency grows with the queue up to this many times the unloaded one.
-const LATENCY_CAP: f64 = 20.0;
-
 impl Variant {
+    /// Everything asked for is there.
+    fn arrive(&mut self) {
+        self.current = self.desired;
+        self.current_weight = self.desired_weight;
+        if let Hosting::Serverless(it) = &mut self.hosting {
+            it.max_concurrency = self.desired_most;
+        }
+    }
+
+    /// Nothing of what was asked for comes.
+    fn take_back(&mut self) {
+        self.desired = self.current;
+        self.desired_weight = self.current_weight;
+        if let Hosting::Serverless(it) = self.hosting {
+            self.desired_most = it.max_concurrency;
+        }
+    }
+
     pub(crate) fn new(spec: &VariantSpec, machine: Machine, meter: usize) -> Self {
         Self {
             name: spec.name.clone(),
@@ -145,6 +101,13 @@ impl Variant {
             current_weight: spec.initial_weight,
             desired_weight: spec.initial_weight,
             machine,
+            hosting: spec.hosting,
+            desired_most: match spec.hosting {
+                Hosting::Serverless(it) => it.max_concurrency,
+                Hosting::Instances | Hosting::Components { .. } => 0,
+            },
+            gauges: None,
+            idle_until: Instant::default(),
             meter,
             usage: Usage::default(),
         }
@@ -152,57 +115,52 @@ impl Variant {
 
     /// Adds what `rpm` requests per minute do in a part of a minute.
     fn serve(&mut self, rpm: f64, part: Span) {
-        let millis = crate::num::from_i64(part.millis());
-        let requests = rpm * millis / crate::num::from_i64(Span::MINUTE.millis());
-        let instances = f64::from(self.current);
-        let usage = &mut self.usage;
-        usage.requests += requests;
-        usage.served_millis += millis;
-        usage.instance_time += instances * millis;
-        if self.current > 0 {
-            usage.per_instance += requests / instances;
-            let load = rpm / (instances * self.machine.serves_rpm);
-            usage.load_time += load.min(1.0) * millis;
-            usage.latency_time += latency_factor(load) * millis;
+        match self.hosting {
+            Hosting::Instances => self.usage.serve(rpm, part, self.current, &self.machine),
+            Hosting::Serverless(it) => {
+                let (warm, most) = (self.current, it.max_concurrency);
+                self.usage
+                    .serve_serverless(rpm, part, warm, most, &self.machine);
+            }
+            // Its components have the requests; the instances stand there.
+            Hosting::Components { .. } => self.usage.serve_queued(0.0, 0.0, part, self.current),
         }
     }
 
-    fn record(&self) -> MinuteRecord {
-        let usage = &self.usage;
-        let load = usage.load_time / usage.served_millis;
-        MinuteRecord::new(
-            usage.requests,
-            usage.per_instance,
-            100.0 * self.machine.vcpus * (IDLE_CPU + (1.0 - IDLE_CPU) * load),
-            self.machine.latency_us * usage.latency_time / usage.served_millis,
-            usage.instance_time / usage.served_millis,
-        )
+    /// Whether its instances follow the components on them.
+    pub(crate) fn hosts_components(&self) -> bool {
+        matches!(self.hosting, Hosting::Components { .. })
     }
-}
 
-/// Latency of a loaded queue over that of an empty one: 1/(1 - load), capped.
-fn latency_factor(load: f64) -> f64 {
-    if load < 1.0 {
-        (1.0 / (1.0 - load)).min(LATENCY_CAP)
-    } else {
-        LATENCY_CAP * load
+    /// Whether it takes part of the endpoint's own traffic and can be counted per instance.
+    fn is_real_time(&self) -> bool {
+        matches!(self.hosting, Hosting::Instances)
     }
-}
 
-/// A change that runs on an endpoint.
-#[derive(Debug, Clone)]
-pub(crate) enum Change {
-    Create,
-    /// Capacity or weights; `activity` when Application Auto Scaling asked for it.
-    Capacity {
-        activity: Option<u64>,
-    },
-    /// A new config; the variants that will serve when it is done.
-    Config {
-        config: String,
-        variants: Vec<Variant>,
-    },
-    Delete,
+    /// Publishes how much of its concurrency a serverless variant used.
+    fn publish_concurrency(&self, minute: i64, metrics: &mut Metrics, publishing: &Publishing) {
+        let (Some(gauges), Hosting::Serverless(it)) = (self.gauges, self.hosting) else {
+            return;
+        };
+        let (executions, provisioned) = self.usage.concurrency();
+        let most = f64::from(it.max_concurrency.max(1));
+        let set = |of: f64, cap: f64| StatSet {
+            count: 1.0,
+            sum: (executions / of).min(cap),
+            min: (executions / of).min(cap),
+            max: (peak(executions) / of).min(cap),
+        };
+        metrics.push_gauge(gauges.executions, minute, set(most, 1.0), publishing);
+        if provisioned > 0.0 {
+            let cap = publishing.provisioned_most;
+            metrics.push_gauge(
+                gauges.provisioned,
+                minute,
+                set(provisioned, cap),
+                publishing,
+            );
+        }
+    }
 }
 
 /// An endpoint.
@@ -216,6 +174,10 @@ pub(crate) struct Endpoint {
     pub(crate) modified: Instant,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) variants: Vec<Variant>,
+    pub(crate) shadows: Vec<Variant>,
+    /// Present when the endpoint is asynchronous: requests wait here.
+    pub(crate) queue: Option<Box<Queue>>,
+    pub(crate) failure: Option<&'static str>,
     /// Numbers the endpoint for draws of chance; a re-created endpoint gets a new one.
     pub(crate) serial: u64,
     traffic: Traffic,
@@ -245,6 +207,9 @@ impl Endpoint {
             modified: now,
             tags: BTreeMap::new(),
             variants,
+            shadows: Vec::new(),
+            queue: None,
+            failure: None,
             serial: 0,
             traffic,
             minute_requests: 0.0,
@@ -277,12 +242,25 @@ impl Endpoint {
 
     /// Accounts for the time up to `now`, all of which passed with the capacity of this moment.
     fn settle(&mut self, now: Instant) {
-        let part = now - self.settled;
+        let from = self.settled;
+        let part = now - from;
         self.settled = now;
         if part <= Span::ZERO || !self.status.serves() {
             return;
         }
         let rpm = self.minute_requests;
+        if let Some(queue) = self.queue.as_mut() {
+            let able = |v: &Variant| capacity(&v.machine, v.current);
+            let all: f64 = self.variants.iter().map(able).sum();
+            let (done, load) = queue.work(rpm, all, from, part);
+            for variant in &mut self.variants {
+                let share = if all > 0.0 { able(variant) / all } else { 0.0 };
+                variant
+                    .usage
+                    .serve_queued(done * share, load, part, variant.current);
+            }
+            return;
+        }
         if let [only] = self.variants.as_mut_slice() {
             only.serve(rpm, part);
             return;
@@ -302,15 +280,6 @@ pub(crate) struct Fleet {
     pub(crate) configs: BTreeMap<String, EndpointConfig>,
     next_serial: u64,
     next_change: u64,
-}
-
-/// What a finished change means for the rest of the world.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Finished {
-    /// The endpoint serves; the activity that asked for it, if one did.
-    InService { activity: Option<u64> },
-    /// The endpoint is gone.
-    Deleted,
 }
 
 impl Fleet {
@@ -378,17 +347,32 @@ impl Fleet {
     /// Counts one request that a client sent, if the endpoint serves. Returns the variant that took it.
     pub(crate) fn invoke(&mut self, index: usize, variant: Option<&str>) -> Option<String> {
         let endpoint = self.get_mut(index).filter(|e| e.status.serves())?;
+        if endpoint.queue.is_some() {
+            return None;
+        }
         let heaviest =
             |a: &&mut Variant, b: &&mut Variant| a.current_weight.total_cmp(&b.current_weight);
         let taken = match variant {
             Some(name) => endpoint.variants.iter_mut().find(|v| v.name == name),
             None => endpoint.variants.iter_mut().max_by(heaviest),
-        }?;
-        taken.usage.requests += 1.0;
-        if taken.current > 0 {
-            taken.usage.per_instance += 1.0 / f64::from(taken.current);
         }
+        .filter(|v| !matches!(v.hosting, Hosting::Components { .. }))?;
+        taken.usage.count_one(taken.current);
         Some(taken.name.clone())
+    }
+
+    /// Puts one request into the queue of an asynchronous endpoint. Returns whether there is one.
+    pub(crate) fn enqueue(&mut self, index: usize, now: Instant) -> bool {
+        let serving = self.get_mut(index).filter(|e| e.status.serves());
+        let Some(endpoint) = serving else {
+            return false;
+        };
+        endpoint.settle(now);
+        let Some(queue) = endpoint.queue.as_mut() else {
+            return false;
+        };
+        queue.push_one(now);
+        true
     }
 
     /// Starts a change; the caller schedules its end under the returned number.
@@ -399,8 +383,10 @@ impl Fleet {
         endpoint.settle(now);
         endpoint.modified = now;
         endpoint.status = match change {
-            Change::Create => Status::Creating,
+            Change::Create { .. } => Status::Creating,
             Change::Capacity { .. } | Change::Config { .. } => Status::Updating,
+            Change::RollBack => Status::RollingBack,
+            Change::Maintenance => Status::SystemUpdating,
             Change::Delete => Status::Deleting,
         };
         endpoint.running = Some((number, change));
@@ -424,15 +410,32 @@ impl Fleet {
         endpoint.settle(now);
         let mut activity = None;
         match change {
-            Change::Create => {}
-            Change::Capacity { activity: asked } => {
-                activity = asked;
-                for variant in &mut endpoint.variants {
-                    variant.current = variant.desired;
-                    variant.current_weight = variant.desired_weight;
-                }
+            Change::Create { doomed: true } => {
+                endpoint.status = Status::Failed;
+                endpoint.failure = Some(NO_CAPACITY);
+                endpoint.modified = now;
+                return Some(Finished::Failed);
             }
-            Change::Config { config, variants } => {
+            Change::Capacity {
+                activity,
+                doomed: true,
+            } => {
+                endpoint.variants.iter_mut().for_each(Variant::take_back);
+                return Some(Finished::Refused { activity });
+            }
+            Change::Config { doomed: true, .. } => {
+                return Some(Finished::Refused { activity: None });
+            }
+            Change::Create { doomed: false } | Change::RollBack | Change::Maintenance => {}
+            Change::Capacity {
+                activity: asked, ..
+            } => {
+                activity = asked;
+                endpoint.variants.iter_mut().for_each(Variant::arrive);
+            }
+            Change::Config {
+                config, variants, ..
+            } => {
                 endpoint.config = config;
                 // The minute's usage so far belongs to the variant that goes on under the same name.
                 let before = std::mem::replace(&mut endpoint.variants, variants);
@@ -472,13 +475,39 @@ impl Fleet {
         for endpoint in self.endpoints.iter_mut().flatten() {
             endpoint.settle(now);
             for variant in &mut endpoint.variants {
-                let served = variant.usage.served_millis > 0.0;
+                let served = variant.usage.served();
                 if let Some(meter) = metrics.meter_mut(variant.meter).filter(|_| served) {
-                    meter.push(minute, variant.record(), publishing);
+                    meter.push(minute, variant.usage.record(&variant.machine), publishing);
+                }
+                if served && variant.gauges.is_some() {
+                    variant.publish_concurrency(minute, metrics, publishing);
                 }
                 variant.usage = Usage::default();
             }
+            if let Some(queue) = endpoint.queue.as_mut() {
+                let instances = endpoint.variants.iter().map(|v| v.current).sum();
+                queue.publish(now, instances, metrics, publishing);
+            }
             endpoint.begin_minute(now, chance);
+        }
+    }
+
+    /// Closes the 10 s that end at `now`: every serving real-time variant publishes its concurrency.
+    pub(crate) fn close_slot(&self, now: Instant, metrics: &mut Metrics, publishing: &Publishing) {
+        for endpoint in self.endpoints.iter().flatten() {
+            if !endpoint.status.serves() || endpoint.queue.is_some() {
+                continue;
+            }
+            for variant in endpoint.variants.iter().filter(|v| v.is_real_time()) {
+                let rpm = endpoint.minute_requests * endpoint.share_of(variant);
+                let mean = concurrency_of(rpm, variant.current, &variant.machine);
+                if let Some(meter) = metrics
+                    .meter_mut(variant.meter)
+                    .filter(|_| variant.current > 0)
+                {
+                    meter.push_slot(now, mean, publishing);
+                }
+            }
         }
     }
 
@@ -499,52 +528,5 @@ impl Fleet {
         let at = now.millis().unsigned_abs();
         let (low, high) = (range.low.millis(), range.high.millis());
         Span::from_millis(chance.between(purpose, endpoint.serial, at, low, high))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cores_follow_from_the_size() {
-        for (instance_type, cores) in [
-            ("ml.m5.large", 2.0),
-            ("ml.m5.xlarge", 4.0),
-            ("ml.g5.12xlarge", 48.0),
-            ("ml.t2.medium", 1.0),
-        ] {
-            assert!(
-                (vcpus_of(instance_type) - cores).abs() < f64::EPSILON,
-                "{instance_type}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_minute_that_saw_a_change_mixes_both_capacities() {
-        let spec = VariantSpec {
-            name: "v".to_owned(),
-            instance_type: None,
-            initial_count: 1,
-            initial_weight: 1.0,
-            raw: serde_json::Value::Null,
-        };
-        let mut variant = Variant::new(&spec, Machine::of_type(None, SpanRange::secs(1, 1)), 0);
-        variant.serve(120.0, Span::from_secs(30));
-        variant.current = 3;
-        variant.serve(120.0, Span::from_secs(30));
-        let record = variant.record();
-        assert!((record.requests - 120.0).abs() < 1e-9);
-        assert!((record.per_instance - (60.0 + 20.0)).abs() < 1e-9);
-        assert!((record.instances - 2.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn latency_grows_with_load_and_stays_finite() {
-        assert!((latency_factor(0.0) - 1.0).abs() < 1e-9);
-        assert!((latency_factor(0.5) - 2.0).abs() < 1e-9);
-        assert!((latency_factor(0.999) - LATENCY_CAP).abs() < 1e-9);
-        assert!(latency_factor(2.0).is_finite());
     }
 }

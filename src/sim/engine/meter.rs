@@ -1,8 +1,9 @@
-//! What a variant publishes about itself: one record per minute, from which its metrics are read.
+//! What a variant or a component publishes about itself: one record per minute, from which its metrics are read.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::chance::{Chance, Purpose};
+use super::machine::{in_flight, peak};
 use super::options::SpanRange;
 use super::stats::{Stat, StatSet};
 use super::time::{Instant, Span};
@@ -53,30 +54,91 @@ impl MinuteRecord {
     }
 }
 
-/// A metric that SageMaker publishes per variant.
+/// Whose metrics a meter records; what they are published under.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Owner {
+    Variant { endpoint: String, variant: String },
+    Component(String),
+}
+
+impl Owner {
+    /// The owner that dimensions name, if they name exactly one.
+    pub(crate) fn named(dimensions: &BTreeMap<String, String>) -> Option<Self> {
+        if let (Some(name), 1) = (dimensions.get(COMPONENT_NAME), dimensions.len()) {
+            return Some(Self::Component(name.clone()));
+        }
+        let endpoint = dimensions.get("EndpointName")?;
+        let variant = dimensions.get("VariantName")?;
+        (dimensions.len() == 2).then(|| Self::Variant {
+            endpoint: endpoint.clone(),
+            variant: variant.clone(),
+        })
+    }
+
+    pub(crate) fn dimensions(&self) -> BTreeMap<String, String> {
+        match self {
+            Self::Variant { endpoint, variant } => BTreeMap::from([
+                ("EndpointName".to_owned(), endpoint.clone()),
+                ("VariantName".to_owned(), variant.clone()),
+            ]),
+            Self::Component(name) => BTreeMap::from([(COMPONENT_NAME.to_owned(), name.clone())]),
+        }
+    }
+}
+
+const COMPONENT_NAME: &str = "InferenceComponentName";
+
+/// A metric that SageMaker publishes per variant or per component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum VariantMetric {
     Invocations,
+    /// For a component it is called `InvocationsPerCopy`.
     InvocationsPerInstance,
     CpuUtilization,
     ModelLatency,
+    /// In flight and queued, per model or per copy; every 10 s.
+    ConcurrentRequests,
 }
 
 impl VariantMetric {
-    pub(crate) const ALL: [Self; 4] = [
+    /// What a real-time variant publishes.
+    pub(crate) const ALL: [Self; 5] = [
         Self::Invocations,
         Self::InvocationsPerInstance,
         Self::CpuUtilization,
         Self::ModelLatency,
+        Self::ConcurrentRequests,
+    ];
+    /// What a variant of an asynchronous endpoint publishes (aws-autoscaling.md 2.2).
+    pub(crate) const ASYNC: [Self; 2] = [Self::CpuUtilization, Self::ModelLatency];
+    /// What a serverless variant publishes, beside its utilization (aws-autoscaling.md 6.2).
+    pub(crate) const SERVERLESS: [Self; 2] = [Self::Invocations, Self::ModelLatency];
+    /// What a variant publishes whose requests go to components.
+    pub(crate) const HOSTING: [Self; 1] = [Self::CpuUtilization];
+    /// What a component publishes.
+    pub(crate) const COMPONENT: [Self; 4] = [
+        Self::Invocations,
+        Self::InvocationsPerInstance,
+        Self::ModelLatency,
+        Self::ConcurrentRequests,
     ];
 
-    /// Namespace, name and unit as published (aws-autoscaling.md 6.2).
-    pub(crate) fn published(self) -> (&'static str, &'static str, &'static str) {
+    /// Namespace, name and unit as published (aws-autoscaling.md 6.2). Units that are not documented are assumed to
+    /// be `None`.
+    pub(crate) fn published(self, owner: &Owner) -> (&'static str, &'static str, &'static str) {
+        let of_component = matches!(owner, Owner::Component(_));
         match self {
             Self::Invocations => ("AWS/SageMaker", "Invocations", "None"),
+            Self::InvocationsPerInstance if of_component => {
+                ("AWS/SageMaker", "InvocationsPerCopy", "None")
+            }
             Self::InvocationsPerInstance => ("AWS/SageMaker", "InvocationsPerInstance", "None"),
             Self::CpuUtilization => ("/aws/sagemaker/Endpoints", "CPUUtilization", "Percent"),
             Self::ModelLatency => ("AWS/SageMaker", "ModelLatency", "Microseconds"),
+            Self::ConcurrentRequests if of_component => {
+                ("AWS/SageMaker", "ConcurrentRequestsPerCopy", "None")
+            }
+            Self::ConcurrentRequests => ("AWS/SageMaker", "ConcurrentRequestsPerModel", "None"),
         }
     }
 
@@ -122,20 +184,56 @@ impl VariantMetric {
                 set.max *= 3.0;
                 Some(set)
             }
+            Self::ConcurrentRequests if record.instances <= 0.0 => None,
+            Self::ConcurrentRequests if idle => {
+                idle_publishes_zeros.then(|| StatSet::repeated(0.0, SLOTS_PER_MINUTE))
+            }
+            Self::ConcurrentRequests => {
+                let mean = in_flight(record.requests, record.latency) / record.instances;
+                Some(concurrency(mean, SLOTS_PER_MINUTE))
+            }
         }
     }
 }
 
-/// The published minutes of one variant. It belongs to the names, not to the endpoint: like CloudWatch's data, it
-/// outlives a deletion.
+/// The length of a slot.
+const SLOT: Span = Span::from_secs(10);
+
+/// Points of 10 s in a minute.
+const SLOTS_PER_MINUTE: f64 = 6.0;
+
+/// Slots of 10 s that are kept: 3 hours.
+const MOST_SLOTS: usize = 3 * 360;
+
+/// Samples of concurrency around a mean.
+fn concurrency(mean: f64, count: f64) -> StatSet {
+    StatSet {
+        max: peak(mean),
+        min: (2.0 * mean - peak(mean)).max(0.0),
+        ..StatSet::repeated(mean, count)
+    }
+}
+
+/// Concurrency in 10 s of a minute that is not over yet. Only worlds with fast alarms record them; all others
+/// read concurrency from the whole minute.
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    start: Instant,
+    visible_at: Instant,
+    mean: f64,
+}
+
+/// The published minutes of one variant or component. It belongs to the names, not to the endpoint: like
+/// CloudWatch's data, it outlives a deletion.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    pub(crate) endpoint: String,
-    pub(crate) variant: String,
+    pub(crate) owner: Owner,
+    pub(crate) publishes: &'static [VariantMetric],
     /// Keys the chance of publishing delays.
     serial: u64,
     first: i64,
     records: VecDeque<MinuteRecord>,
+    slots: VecDeque<Slot>,
     keep: usize,
 }
 
@@ -143,21 +241,30 @@ pub(crate) struct Meter {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Publishing {
     pub(crate) delay: SpanRange,
+    pub(crate) fast_delay: SpanRange,
     pub(crate) idle_zeros: bool,
+    /// The most that utilization of provisioned concurrency can show.
+    pub(crate) provisioned_most: f64,
     pub(crate) chance: Chance,
 }
 
 impl Meter {
-    pub(crate) fn new(endpoint: String, variant: String, serial: u64, retention: Span) -> Self {
+    pub(crate) fn new(
+        owner: Owner,
+        publishes: &'static [VariantMetric],
+        serial: u64,
+        retention: Span,
+    ) -> Self {
         let keep = usize::try_from(retention.millis() / Span::MINUTE.millis())
             .unwrap_or(0)
             .max(1);
         Self {
-            endpoint,
-            variant,
+            owner,
+            publishes,
             serial,
             first: 0,
             records: VecDeque::new(),
+            slots: VecDeque::new(),
             keep,
         }
     }
@@ -185,6 +292,47 @@ impl Meter {
             self.records.pop_front();
         }
         self.first = minute + 1 - i64::try_from(self.records.len()).unwrap_or(i64::MAX);
+    }
+
+    /// Records the mean concurrency of the slot that ends at `end`.
+    pub(crate) fn push_slot(&mut self, end: Instant, mean: f64, publishing: &Publishing) {
+        let SpanRange { low, high } = publishing.fast_delay;
+        let (low, high) = (low.millis(), high.millis());
+        let key = end.millis().unsigned_abs();
+        let delay = publishing
+            .chance
+            .between(Purpose::PublishDelay, self.serial, key, low, high);
+        self.slots.push_back(Slot {
+            start: end - SLOT,
+            visible_at: end + Span::from_millis(delay),
+            mean,
+        });
+        if self.slots.len() > MOST_SLOTS {
+            self.slots.pop_front();
+        }
+    }
+
+    /// Concurrency in a period shorter than a minute: from its slots, or from its minute where there are none.
+    pub(crate) fn concurrency(
+        &self,
+        start: Instant,
+        end: Instant,
+        now: Instant,
+        publishing: &Publishing,
+    ) -> Option<StatSet> {
+        let first = self.slots.partition_point(|s| s.start < start);
+        let mut slots = self.slots.iter().skip(first).take_while(|s| s.start < end);
+        let mut seen = slots.clone().filter(|s| s.visible_at <= now).peekable();
+        if seen.peek().is_some() {
+            return seen
+                .map(|s| concurrency(s.mean, 1.0))
+                .reduce(StatSet::merge);
+        }
+        if slots.next().is_some() {
+            return None;
+        }
+        let minute = start.minute();
+        self.minute(VariantMetric::ConcurrentRequests, minute, now, publishing)
     }
 
     /// The minute after the last recorded one.
@@ -252,13 +400,16 @@ mod tests {
     fn publishing(low: i64, high: i64) -> Publishing {
         Publishing {
             delay: SpanRange::secs(low, high),
+            fast_delay: SpanRange::secs(10, 20),
             idle_zeros: true,
+            provisioned_most: 1.0,
             chance: Chance::new(1),
         }
     }
 
     fn meter() -> Meter {
-        Meter::new("e".to_owned(), "v".to_owned(), 1, Span::from_secs(600))
+        let owner = Owner::Component("c".to_owned());
+        Meter::new(owner, &VariantMetric::ALL, 1, Span::from_secs(600))
     }
 
     #[test]

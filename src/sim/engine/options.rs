@@ -3,6 +3,8 @@
 //! The defaults are those of aws-autoscaling.md 3.9 and its register of unknowns (section 10), so that one real
 //! observation can flip one of them.
 
+use std::collections::BTreeMap;
+
 use super::time::Span;
 
 /// A span drawn evenly between two ends.
@@ -85,6 +87,30 @@ pub struct Options {
     pub default_cooldown: Span,
     /// After a registration, puts may answer `ObjectNotFoundException` for so long. AWS: 0 to 5 s.
     pub registration_lag: Span,
+    /// After a write to a target, another one to it answers `ConcurrentUpdateException` for so long. AWS gives no
+    /// figure; none is assumed.
+    pub concurrent_update_window: Span,
+    /// From the moment that a change found no instances to the endpoint in service as it was. Unknown; 60 s.
+    pub roll_back: Span,
+    /// Instances of a type that the account may have over all endpoints; types that are not listed have no limit.
+    pub quotas: BTreeMap<String, u32>,
+    /// The most that `ServerlessProvisionedConcurrencyUtilization` can show; infinity for no end. Unknown; as
+    /// executions beyond the provisioned concurrency spill over and are counted elsewhere, 1 is assumed.
+    pub provisioned_utilization_most: f64,
+    /// From the call to new copies in service on instances that are there: 140 to 360 s.
+    pub copy_start_up: SpanRange,
+    /// What is added when they need new instances: 105 to 240 s.
+    pub hosting_start_up: SpanRange,
+    /// From the call to copies gone. Unknown; 30 to 90 s.
+    pub copy_scale_in: SpanRange,
+    /// How long instances that host no copy any more are kept: 720 s.
+    pub idle_release: Span,
+    /// Whether instances may be registered whose variant hosts components, and so follow their copies. AWS advises
+    /// against it and documents no refusal; a refusal is assumed.
+    pub hosting_variants_register: bool,
+    /// Whether `DeleteInferenceComponent` deregisters the component's target, as `DeleteEndpoint` does for those of
+    /// variants. Nothing is documented; it is assumed to stay.
+    pub component_deletion_deregisters: bool,
     /// Whether an endpoint in service publishes zeros when no request came, as AWS documents; users also see gaps.
     pub idle_publishes_zeros: bool,
     /// How long datapoints of 60 s are kept: 15 days.
@@ -131,6 +157,16 @@ impl Default for Options {
             },
             default_cooldown: Span::from_secs(300),
             registration_lag: Span::ZERO,
+            concurrent_update_window: Span::ZERO,
+            roll_back: Span::from_secs(60),
+            quotas: BTreeMap::new(),
+            provisioned_utilization_most: 1.0,
+            copy_start_up: SpanRange::secs(140, 360),
+            hosting_start_up: SpanRange::secs(105, 240),
+            copy_scale_in: SpanRange::secs(30, 90),
+            idle_release: Span::from_secs(720),
+            hosting_variants_register: false,
+            component_deletion_deregisters: false,
             idle_publishes_zeros: true,
             metric_retention: Span::from_secs(15 * 86_400),
             activity_retention: Span::from_secs(42 * 86_400),

@@ -11,6 +11,39 @@ use super::time::{Instant, Span};
 /// The key of a target: resource id and dimension.
 pub(crate) type TargetKey = (String, String);
 
+/// The dimension of a variant's instances.
+pub(crate) const INSTANCES: &str = "sagemaker:variant:DesiredInstanceCount";
+/// The dimension of a serverless variant's provisioned concurrency.
+pub(crate) const CONCURRENCY: &str = "sagemaker:variant:DesiredProvisionedConcurrency";
+/// The dimension of an inference component's copies.
+pub(crate) const COPIES: &str = "sagemaker:inference-component:DesiredCopyCount";
+
+/// What a target scales. Each has the number that it had when it was registered; one that was made again under the
+/// same name has another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Resource {
+    /// Instances of a variant, or its provisioned concurrency.
+    Variant {
+        endpoint: String,
+        variant: String,
+        index: usize,
+    },
+    /// Copies of an inference component.
+    Component { name: String, index: usize },
+}
+
+impl Resource {
+    /// The endpoint and the variant, if it is one.
+    pub(crate) fn variant(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Variant {
+                endpoint, variant, ..
+            } => Some((endpoint, variant)),
+            Self::Component { .. } => None,
+        }
+    }
+}
+
 /// Which kinds of scaling are suspended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Suspended {
@@ -24,10 +57,7 @@ pub(crate) struct Suspended {
 pub(crate) struct ScalableTarget {
     pub(crate) resource_id: Arc<str>,
     pub(crate) dimension: Arc<str>,
-    pub(crate) endpoint: String,
-    pub(crate) variant: String,
-    /// The endpoint's number when the target was registered; a re-created endpoint has another.
-    pub(crate) endpoint_index: usize,
+    pub(crate) resource: Resource,
     pub(crate) arn: String,
     /// Part of every policy ARN of this registration; a new registration gets a new one.
     pub(crate) uuid: String,
@@ -158,6 +188,8 @@ pub(crate) struct Scaling {
     pub(crate) activities: Activities,
     /// Activities whose capacity change runs.
     pub(crate) in_flight: BTreeMap<u64, InFlight>,
+    /// When each target was last written, as long as writes can be in each other's way.
+    pub(crate) written: BTreeMap<TargetKey, Instant>,
 }
 
 impl Scaling {

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::meter::{Meter, Publishing, VariantMetric};
+use super::gauge::Gauge;
+use super::meter::{Meter, Owner, Publishing, VariantMetric};
 use super::stats::StatSet;
 use super::time::{Instant, Span};
 
@@ -17,19 +18,14 @@ pub(crate) struct MetricKey {
 /// Where the datapoints of a metric come from. Resolved once, so that an alarm need not search at each evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// A metric of a variant.
+    /// A metric of a variant or a component.
     Meter(usize, VariantMetric),
+    /// A series beside the meters.
+    Gauge(usize),
     /// Data that clients put.
     Put(usize),
     /// No data at all, so far.
     Nothing,
-}
-
-/// The endpoint and variant that the dimensions name, if they name exactly these.
-fn variant_of(key: &MetricKey) -> Option<(String, String)> {
-    let endpoint = key.dimensions.get("EndpointName")?;
-    let variant = key.dimensions.get("VariantName")?;
-    (key.dimensions.len() == 2).then(|| (endpoint.clone(), variant.clone()))
 }
 
 /// Data that clients put, by unit and second.
@@ -44,24 +40,67 @@ struct PutSeries {
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     meters: Vec<Meter>,
-    meter_of: BTreeMap<(String, String), usize>,
+    meter_of: BTreeMap<Owner, usize>,
+    gauges: Vec<Gauge>,
+    gauge_of: BTreeMap<MetricKey, usize>,
     put: Vec<PutSeries>,
     put_of: BTreeMap<MetricKey, usize>,
 }
 
 impl Metrics {
-    /// The meter of a variant, made on first use.
-    pub(crate) fn meter_for(&mut self, endpoint: &str, variant: &str, retention: Span) -> usize {
-        let key = (endpoint.to_owned(), variant.to_owned());
-        if let Some(&index) = self.meter_of.get(&key) {
+    /// The meter of a variant or a component, made on first use. From now on it publishes `publishes`.
+    pub(crate) fn meter_for(
+        &mut self,
+        owner: Owner,
+        publishes: &'static [VariantMetric],
+        retention: Span,
+    ) -> usize {
+        if let Some(&index) = self.meter_of.get(&owner) {
+            if let Some(meter) = self.meters.get_mut(index) {
+                meter.publishes = publishes;
+            }
             return index;
         }
         let index = self.meters.len();
         let serial = u64::try_from(index).unwrap_or(u64::MAX);
         self.meters
-            .push(Meter::new(key.0.clone(), key.1.clone(), serial, retention));
-        self.meter_of.insert(key, index);
+            .push(Meter::new(owner.clone(), publishes, serial, retention));
+        self.meter_of.insert(owner, index);
         index
+    }
+
+    /// A gauge in the namespace `AWS/SageMaker`, made on first use.
+    pub(crate) fn gauge_for(
+        &mut self,
+        name: &str,
+        dimensions: &[(&str, &str)],
+        unit: &'static str,
+    ) -> usize {
+        let pair = |(n, v): &(&str, &str)| ((*n).to_owned(), (*v).to_owned());
+        let key = MetricKey {
+            namespace: "AWS/SageMaker".to_owned(),
+            name: name.to_owned(),
+            dimensions: dimensions.iter().map(pair).collect(),
+        };
+        if let Some(&index) = self.gauge_of.get(&key) {
+            return index;
+        }
+        let index = self.gauges.len();
+        self.gauges.push(Gauge::new(key.clone(), unit, index));
+        self.gauge_of.insert(key, index);
+        index
+    }
+
+    pub(crate) fn push_gauge(
+        &mut self,
+        index: usize,
+        minute: i64,
+        set: StatSet,
+        publishing: &Publishing,
+    ) {
+        if let Some(gauge) = self.gauges.get_mut(index) {
+            gauge.push(minute, set, publishing);
+        }
     }
 
     pub(crate) fn meter(&self, index: usize) -> Option<&Meter> {
@@ -77,17 +116,24 @@ impl Metrics {
         if let Some(&index) = self.put_of.get(key) {
             return Source::Put(index);
         }
-        let metric = VariantMetric::ALL.into_iter().find(|m| {
-            let (namespace, name, published_unit) = m.published();
-            (namespace, name) == (key.namespace.as_str(), key.name.as_str())
-                // A unit that is not the published one matches no data (aws-autoscaling.md 2.3).
-                && unit.is_none_or(|unit| unit == published_unit)
-        });
-        let meter = variant_of(key).and_then(|pair| self.meter_of.get(&pair));
-        match (metric, meter) {
-            (Some(metric), Some(&index)) => Source::Meter(index, metric),
-            _ => Source::Nothing,
+        // A unit that is not the published one matches no data (aws-autoscaling.md 2.3).
+        let fits = |published: &str| unit.is_none_or(|unit| unit == published);
+        if let Some(&index) = self.gauge_of.get(key) {
+            return match self.gauges.get(index) {
+                Some(gauge) if fits(gauge.unit) => Source::Gauge(index),
+                _ => Source::Nothing,
+            };
         }
+        let index = Owner::named(&key.dimensions).and_then(|o| self.meter_of.get(&o).copied());
+        let found = index.and_then(|index| {
+            let meter = self.meters.get(index)?;
+            let metric = meter.publishes.iter().find(|m| {
+                let (namespace, name, published) = m.published(&meter.owner);
+                (namespace, name) == (key.namespace.as_str(), key.name.as_str()) && fits(published)
+            })?;
+            Some(Source::Meter(index, *metric))
+        });
+        found.unwrap_or(Source::Nothing)
     }
 
     /// The samples in [`start`, `start + period`) that can be seen at `now`.
@@ -108,6 +154,9 @@ impl Metrics {
                 if period == Span::MINUTE {
                     return meter.minute(metric, first, now, publishing);
                 }
+                if period < Span::MINUTE && metric == VariantMetric::ConcurrentRequests {
+                    return meter.concurrency(start, start + period, now, publishing);
+                }
                 // A period below a minute finds the minute's one point in the slot that begins it.
                 let end = (start + period - Span::from_millis(1)).minute();
                 (first..=end)
@@ -115,6 +164,7 @@ impl Metrics {
                     .filter_map(|m| meter.minute(metric, m, now, publishing))
                     .reduce(StatSet::merge)
             }
+            Source::Gauge(index) => self.gauges.get(index)?.samples(start, start + period, now),
             Source::Put(index) => {
                 let series = self.put.get(index)?;
                 series
@@ -159,8 +209,11 @@ impl Metrics {
         known.is_none()
     }
 
-    /// Forgets what clients put before `oldest`.
+    /// Forgets what clients put, and gauges showed, before `oldest`.
     pub(crate) fn forget_before(&mut self, oldest: Instant) {
+        for gauge in &mut self.gauges {
+            gauge.forget_before(oldest);
+        }
         for series in &mut self.put {
             series.points = series.points.split_off(&(oldest, String::new()));
         }
@@ -178,19 +231,18 @@ impl Metrics {
             .iter()
             .filter(|m| m.has_data_since(since.minute()));
         let published = live.flat_map(|meter| {
-            VariantMetric::ALL.into_iter().map(|metric| {
-                let (namespace, name, _) = metric.published();
+            meter.publishes.iter().map(|metric| {
+                let (namespace, name, _) = metric.published(&meter.owner);
                 MetricKey {
                     namespace: namespace.to_owned(),
                     name: name.to_owned(),
-                    dimensions: BTreeMap::from([
-                        ("EndpointName".to_owned(), meter.endpoint.clone()),
-                        ("VariantName".to_owned(), meter.variant.clone()),
-                    ]),
+                    dimensions: meter.owner.dimensions(),
                 }
             })
         });
-        put.chain(published).collect()
+        let shown = self.gauges.iter().filter(|g| g.has_data_since(since));
+        let shown = shown.map(|g| g.key.clone());
+        put.chain(published).chain(shown).collect()
     }
 }
 
@@ -212,7 +264,9 @@ mod tests {
     fn publishing() -> Publishing {
         Publishing {
             delay: SpanRange::secs(0, 0),
+            fast_delay: SpanRange::secs(0, 0),
             idle_zeros: true,
+            provisioned_most: 1.0,
             chance: Chance::new(1),
         }
     }
@@ -241,7 +295,11 @@ mod tests {
     #[test]
     fn a_wrong_unit_or_a_missing_dimension_finds_nothing() {
         let mut metrics = Metrics::default();
-        metrics.meter_for("e", "v", Span::from_secs(3600));
+        let owner = Owner::Variant {
+            endpoint: "e".to_owned(),
+            variant: "v".to_owned(),
+        };
+        metrics.meter_for(owner, &VariantMetric::ALL, Span::from_secs(3600));
         let dimensions = |pairs: &[(&str, &str)]| {
             pairs
                 .iter()

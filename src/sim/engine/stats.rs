@@ -20,6 +20,16 @@ impl StatSet {
         }
     }
 
+    /// Every sample times a factor that is not negative.
+    pub(crate) fn scaled(self, factor: f64) -> Self {
+        Self {
+            count: self.count,
+            sum: self.sum * factor,
+            min: self.min * factor,
+            max: self.max * factor,
+        }
+    }
+
     /// The samples of both.
     pub(crate) fn merge(self, other: Self) -> Self {
         Self {

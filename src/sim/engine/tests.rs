@@ -707,3 +707,6 @@ fn wrong_requests_are_refused_with_awss_codes() {
             .contains("only supports the following predefined metric types")
     );
 }
+
+mod kinds;
+mod limits;

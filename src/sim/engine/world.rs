@@ -1,12 +1,15 @@
 //! The world: everything that exists, and how time passes in it.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 
 use super::alarm::{Signal, View};
 use super::alarms::{Alarms, Wish};
 use super::chance::{Chance, Purpose};
-use super::fleet::{Change, Finished, Fleet};
+use super::change::{Change, Finished};
+use super::component::Components;
+use super::faults::Fault;
+use super::fleet::Fleet;
 use super::meter::Publishing;
 use super::options::{Options, SpanRange};
 use super::scaling::Scaling;
@@ -18,6 +21,10 @@ use super::time::{Instant, Span};
 pub(crate) enum Event {
     /// A change of an endpoint ends.
     ChangeEnds { endpoint: usize, number: u64 },
+    /// A change of an inference component ends.
+    CopiesChanged { component: usize, number: u64 },
+    /// Instances that host no copy may have been idle for long enough.
+    IdleRelease { endpoint: usize },
     /// An alarm's signal reaches Application Auto Scaling.
     SignalArrives {
         alarm: usize,
@@ -66,6 +73,11 @@ pub struct World {
     /// The first instant of this world.
     origin: Instant,
     pub(crate) fleet: Fleet,
+    pub(crate) components: Components,
+    /// Instance types that AWS has none of.
+    pub(crate) shortages: BTreeSet<String>,
+    /// Answers that were ordered in advance.
+    pub(crate) faults: Vec<Fault>,
     pub(crate) metrics: Metrics,
     pub(crate) alarms: Alarms,
     pub(crate) scaling: Scaling,
@@ -89,6 +101,9 @@ impl World {
             now,
             origin: now,
             fleet: Fleet::default(),
+            components: Components::default(),
+            shortages: BTreeSet::new(),
+            faults: Vec::new(),
             metrics: Metrics::default(),
             alarms: Alarms::default(),
             scaling: Scaling::default(),
@@ -167,9 +182,19 @@ impl World {
 
     fn tick(&mut self) {
         let now = self.now;
+        let fast = now >= self.next_fast && self.alarms.has_fast();
+        if fast {
+            // Before the minute closes, whose load it is.
+            let publishing = self.publishing();
+            self.fleet.close_slot(now, &mut self.metrics, &publishing);
+            self.components
+                .close_slot(now, &mut self.metrics, &publishing);
+        }
         if now >= self.next_minute {
             let publishing = self.publishing();
             self.fleet.close_minute(now, &mut self.metrics, &publishing);
+            self.components
+                .close_minute(now, &self.fleet, &mut self.metrics, &publishing);
             self.next_minute = now + Span::MINUTE;
             self.evaluate(false);
             if now.minute().rem_euclid(HOUSEKEEPING) == 0 {
@@ -178,14 +203,13 @@ impl World {
         }
         if now >= self.next_fast {
             self.next_fast = now.floor(FAST_GRID) + FAST_GRID;
-            self.evaluate(true);
+            if fast {
+                self.evaluate(true);
+            }
         }
     }
 
     fn evaluate(&mut self, fast: bool) {
-        if fast && !self.alarms.has_fast() {
-            return;
-        }
         let publishing = self.publishing();
         let view = view(&self.metrics, &publishing, &self.options, self.now);
         let wishes = self.alarms.evaluate(fast, view);
@@ -222,9 +246,17 @@ impl World {
                     }) => {
                         self.complete_activity(activity);
                     }
-                    Some(Finished::InService { activity: None } | Finished::Deleted) | None => {}
+                    Some(Finished::Refused { activity }) => self.roll_back(endpoint, activity),
+                    Some(
+                        Finished::InService { activity: None }
+                        | Finished::Failed
+                        | Finished::Deleted,
+                    )
+                    | None => {}
                 }
             }
+            Event::CopiesChanged { component, number } => self.finish_copies(component, number),
+            Event::IdleRelease { endpoint } => self.release_idle(endpoint),
             Event::SignalArrives {
                 alarm,
                 policy,
@@ -250,6 +282,8 @@ impl World {
     pub(crate) fn publishing(&self) -> Publishing {
         Publishing {
             delay: self.options.publish_delay,
+            fast_delay: self.options.fast_publish_delay,
+            provisioned_most: self.options.provisioned_utilization_most,
             idle_zeros: self.options.idle_publishes_zeros,
             chance: self.chance,
         }

@@ -39,6 +39,9 @@ pub fn call(
     operation: &str,
     body: Value,
 ) -> Result<Value, ApiError> {
+    if let Some(error) = world.take_fault(operation) {
+        return Err(error);
+    }
     match service {
         Service::ApplicationAutoScaling => call_scaling(world, operation, body),
         Service::SageMaker => call_sagemaker(world, operation, body),
@@ -76,6 +79,13 @@ fn call_sagemaker(world: &mut World, operation: &str, body: Value) -> Result<Val
         "DescribeEndpointConfig" => run(body, |r| world.describe_endpoint_config(&r)),
         "DeleteEndpointConfig" => run(body, |r| world.delete_endpoint_config(&r)),
         "ListEndpointConfigs" => run(body, |r| world.list_endpoint_configs(&r)),
+        "CreateInferenceComponent" => run(body, |r| world.create_inference_component(&r)),
+        "DescribeInferenceComponent" => run(body, |r| world.describe_inference_component(&r)),
+        "ListInferenceComponents" => run(body, |r| world.list_inference_components(&r)),
+        "DeleteInferenceComponent" => run(body, |r| world.delete_inference_component(&r)),
+        "UpdateInferenceComponentRuntimeConfig" => run(body, |r| {
+            world.update_inference_component_runtime_config(&r)
+        }),
         "ListTags" => run(body, |r| world.list_tags(&r)),
         "AddTags" => run(body, |r| world.add_tags(&r)),
         _ => Err(ApiError::unknown_operation()),

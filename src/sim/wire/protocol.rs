@@ -52,6 +52,7 @@ const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 const SMITHY_PROTOCOL: HeaderName = HeaderName::from_static("smithy-protocol");
 const INVOKED_VARIANT: HeaderName = HeaderName::from_static("x-amzn-invoked-production-variant");
+const OUTPUT_LOCATION: HeaderName = HeaderName::from_static("x-amzn-sagemaker-outputlocation");
 
 impl WireDoor {
     /// A door to a sandbox. With its clock, clients can turn it.
@@ -68,8 +69,11 @@ impl WireDoor {
         if request.path.starts_with("/_sandbox") {
             return control::respond(self, request);
         }
-        if let Some(endpoint) = invoked_endpoint(request) {
+        if let Some(endpoint) = invoked_endpoint(request, "/invocations") {
             return self.invoke(endpoint, request);
+        }
+        if let Some(endpoint) = invoked_endpoint(request, "/async-invocations") {
+            return self.invoke_async(endpoint, request);
         }
         let Some((format, service, operation)) = addressed(request) else {
             return not_aws(request);
@@ -88,6 +92,18 @@ impl WireDoor {
 
     /// `InvokeEndpoint`: the request counts, and is answered at once.
     fn invoke(&self, endpoint: &str, request: &Request) -> Response {
+        if let Some(component) = request.header("x-amzn-sagemaker-inference-component") {
+            let result = self
+                .sandbox
+                .with(|world| world.invoke_component(endpoint, component));
+            return match result {
+                Ok(()) => {
+                    let body = json!({ "sandbox": true, "component": component }).to_string();
+                    Response::new(StatusCode::OK, "application/json", body)
+                }
+                Err(error) => runtime_error(&error),
+            };
+        }
         let variant = request.header("x-amzn-sagemaker-target-variant");
         match self.sandbox.with(|world| world.invoke(endpoint, variant)) {
             Ok(variant) => {
@@ -95,13 +111,33 @@ impl WireDoor {
                 Response::new(StatusCode::OK, "application/json", body)
                     .with_header(INVOKED_VARIANT, &variant)
             }
-            Err(error) => {
-                let body = json!({ "message": error.message }).to_string();
-                Response::new(StatusCode::BAD_REQUEST, "application/json", body)
-                    .with_header(ERROR_TYPE, "ValidationError")
-            }
+            Err(error) => runtime_error(&error),
         }
     }
+
+    /// `InvokeEndpointAsync`: the request waits in the endpoint's queue.
+    fn invoke_async(&self, endpoint: &str, request: &Request) -> Response {
+        let number = self.requests.load(Ordering::Relaxed);
+        let id = request
+            .header("x-amzn-sagemaker-inference-id")
+            .map_or_else(|| format!("sandbox-{number}"), str::to_owned);
+        match self.sandbox.with(|world| world.invoke_async(endpoint)) {
+            Ok(()) => {
+                let place = format!("s3://{endpoint}-output/{id}.out");
+                let body = json!({ "InferenceId": id }).to_string();
+                Response::new(StatusCode::ACCEPTED, "application/json", body)
+                    .with_header(OUTPUT_LOCATION, &place)
+            }
+            Err(error) => runtime_error(&error),
+        }
+    }
+}
+
+/// The SageMaker runtime speaks another protocol, whose errors are named in a header.
+fn runtime_error(error: &ApiError) -> Response {
+    let body = json!({ "message": error.message }).to_string();
+    Response::new(StatusCode::BAD_REQUEST, "application/json", body)
+        .with_header(ERROR_TYPE, "ValidationError")
 }
 
 #[async_trait]
@@ -113,12 +149,12 @@ impl Handler for WireDoor {
     }
 }
 
-/// The endpoint of `POST /endpoints/{name}/invocations`.
-fn invoked_endpoint(request: &Request) -> Option<&str> {
+/// The endpoint of `POST /endpoints/{name}/invocations`, or of another such path.
+fn invoked_endpoint<'a>(request: &'a Request, suffix: &str) -> Option<&'a str> {
     let name = request
         .path
         .strip_prefix("/endpoints/")?
-        .strip_suffix("/invocations")?;
+        .strip_suffix(suffix)?;
     (request.method == Method::POST).then_some(name)
 }
 

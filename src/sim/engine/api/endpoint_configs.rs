@@ -5,11 +5,12 @@ use serde_json::Value;
 
 use super::super::checks::Checks;
 use super::super::error::ApiError;
-use super::super::fleet::{EndpointConfig, VariantSpec};
+use super::super::fleet::EndpointConfig;
 use super::super::time::Timestamp;
 use super::super::world::World;
 use super::endpoints::sagemaker_token;
 use super::sagemaker_tags::{Tag, pairs};
+use super::variant_specs::{parse_variant, shadow_specs};
 use super::{Empty, page};
 
 /// Input of `CreateEndpointConfig`.
@@ -100,7 +101,7 @@ pub struct EndpointConfigSummary {
 }
 
 impl World {
-    pub(super) fn config_arn(&self, name: &str) -> String {
+    pub(crate) fn config_arn(&self, name: &str) -> String {
         let (region, account) = (&self.options.region, &self.options.account);
         format!("arn:aws:sagemaker:{region}:{account}:endpoint-config/{name}")
     }
@@ -133,9 +134,11 @@ impl World {
             .into_iter()
             .flatten()
             .enumerate()
-            .map(|(i, raw)| parse_variant(raw, i + 1))
+            .map(|(i, raw)| parse_variant(raw, "productionVariants", i + 1))
             .collect::<Result<Vec<_>, _>>()?;
-        let mut names: Vec<&str> = variants.iter().map(|v| v.name.as_str()).collect();
+        let shadows = shadow_specs(&request.extra)?;
+        let all = variants.iter().chain(&shadows);
+        let mut names: Vec<&str> = all.map(|v| v.name.as_str()).collect();
         names.sort_unstable();
         if names.windows(2).any(|pair| pair.first() == pair.last()) {
             return Err(ApiError::validation(
@@ -147,6 +150,7 @@ impl World {
             arn: arn.clone(),
             created: self.now,
             variants,
+            shadows,
             extra: request.extra.clone(),
             tags: pairs(request.tags.as_deref().unwrap_or_default()),
         };
@@ -267,41 +271,4 @@ impl World {
             next_token,
         })
     }
-}
-
-fn parse_variant(raw: &Value, number: usize) -> Result<VariantSpec, ApiError> {
-    let at = |member: &str| format!("productionVariants.{number}.member.{member}");
-    let text = |member: &str| raw.get(member).and_then(Value::as_str).map(str::to_owned);
-    let count = raw.get("InitialInstanceCount").and_then(Value::as_i64);
-    let name = text("VariantName");
-    Checks::default()
-        .required(&at("variantName"), name.as_ref())
-        .sagemaker_name(&at("variantName"), name.as_ref())
-        .range(&at("initialInstanceCount"), count, 1, i64::from(i32::MAX))
-        .finish()?;
-    let instance_type = text("InstanceType");
-    let serverless = raw.get("ServerlessConfig").is_some_and(|v| !v.is_null());
-    if !serverless && (instance_type.is_none() || count.is_none()) {
-        return Err(ApiError::validation(format!(
-            "Production variant {} needs an InstanceType and an InitialInstanceCount, or a ServerlessConfig.",
-            name.as_deref().unwrap_or_default()
-        )));
-    }
-    if let Some(bad) = instance_type.as_ref().filter(|t| !t.starts_with("ml.")) {
-        return Err(ApiError::validation(format!(
-            "1 validation error detected: Value '{bad}' at '{}' failed to satisfy constraint: Member must be an \
-             instance type for hosting, such as ml.m5.xlarge",
-            at("instanceType")
-        )));
-    }
-    Ok(VariantSpec {
-        name: name.unwrap_or_default(),
-        instance_type,
-        initial_count: count.and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
-        initial_weight: raw
-            .get("InitialVariantWeight")
-            .and_then(Value::as_f64)
-            .unwrap_or(1.0),
-        raw: raw.clone(),
-    })
 }

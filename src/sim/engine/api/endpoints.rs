@@ -1,179 +1,28 @@
 //! Endpoints of SageMaker.
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::chance::Purpose;
+use super::super::change::{Change, Status};
 use super::super::checks::Checks;
 use super::super::error::ApiError;
-use super::super::fleet::{Change, Endpoint, Fleet, Machine, Status, Variant};
-use super::super::time::{Span, Timestamp};
+use super::super::fleet::{Endpoint, Variant, VariantSpec};
+use super::super::kinds::{Hosting, shadow_variants};
+use super::super::limits::growth;
+use super::super::machine::Machine;
+use super::super::scaling::ScalableTarget;
+use super::super::time::Timestamp;
 use super::super::traffic::Traffic;
 use super::super::world::World;
-use super::sagemaker_tags::{MAX_TAGS, Tag, pairs};
+use super::endpoint_shapes::{
+    CreateEndpoint, DescribeEndpointResponse, EndpointArnOnly, EndpointNameOnly, EndpointSummary,
+    ListEndpoints, ListEndpointsResponse, ServerlessConfigShape, UpdateEndpoint, VariantSummary,
+};
+use super::sagemaker_tags::{MAX_TAGS, pairs};
 use super::{Empty, page};
 
 pub(super) fn sagemaker_token() -> ApiError {
     ApiError::validation("The provided NextToken is invalid.")
-}
-
-/// Input of `CreateEndpoint`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct CreateEndpoint {
-    /// Unique in the account.
-    pub endpoint_name: Option<String>,
-    /// Must exist.
-    pub endpoint_config_name: Option<String>,
-    /// At most 50.
-    pub tags: Option<Vec<Tag>>,
-}
-
-/// Output of the operations that create or change an endpoint.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct EndpointArnOnly {
-    /// The endpoint's ARN.
-    pub endpoint_arn: String,
-}
-
-/// Input of `DescribeEndpoint` and `DeleteEndpoint`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct EndpointNameOnly {
-    /// The endpoint.
-    pub endpoint_name: Option<String>,
-}
-
-/// Output of `DescribeEndpoint`.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct DescribeEndpointResponse {
-    /// Its name.
-    pub endpoint_name: String,
-    /// Its ARN.
-    pub endpoint_arn: String,
-    /// Its config.
-    pub endpoint_config_name: String,
-    /// Absent while it is being created.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub production_variants: Vec<VariantSummary>,
-    /// Its status.
-    pub endpoint_status: &'static str,
-    /// When it was created.
-    pub creation_time: Timestamp,
-    /// When it last changed.
-    pub last_modified_time: Timestamp,
-    /// Present when the endpoint is asynchronous.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub async_inference_config: Option<Value>,
-}
-
-/// A variant as `DescribeEndpoint` shows it.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct VariantSummary {
-    /// Its name.
-    pub variant_name: String,
-    /// Its share of the traffic.
-    pub current_weight: f64,
-    /// The share asked for.
-    pub desired_weight: f64,
-    /// Absent for serverless variants.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub current_instance_count: Option<u32>,
-    /// Absent for serverless variants.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub desired_instance_count: Option<u32>,
-}
-
-/// Input of `ListEndpoints`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct ListEndpoints {
-    /// `Name`, `CreationTime` or `Status`.
-    pub sort_by: Option<String>,
-    /// `Ascending` or `Descending`.
-    pub sort_order: Option<String>,
-    /// From the page before.
-    pub next_token: Option<String>,
-    /// 1 to 100, 10 unless said otherwise.
-    pub max_results: Option<i64>,
-    /// Only names with this part.
-    pub name_contains: Option<String>,
-    /// Only created before.
-    pub creation_time_before: Option<Timestamp>,
-    /// Only created after.
-    pub creation_time_after: Option<Timestamp>,
-    /// Only changed before.
-    pub last_modified_time_before: Option<Timestamp>,
-    /// Only changed after.
-    pub last_modified_time_after: Option<Timestamp>,
-    /// Only in this status.
-    pub status_equals: Option<String>,
-}
-
-/// Output of `ListEndpoints`.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct ListEndpointsResponse {
-    /// A page.
-    pub endpoints: Vec<EndpointSummary>,
-    /// Present when there is more.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_token: Option<String>,
-}
-
-/// An endpoint in a list.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct EndpointSummary {
-    /// Its name.
-    pub endpoint_name: String,
-    /// Its ARN.
-    pub endpoint_arn: String,
-    /// When it was created.
-    pub creation_time: Timestamp,
-    /// When it last changed.
-    pub last_modified_time: Timestamp,
-    /// Its status.
-    pub endpoint_status: &'static str,
-}
-
-/// Input of `UpdateEndpoint`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct UpdateEndpoint {
-    /// The endpoint.
-    pub endpoint_name: Option<String>,
-    /// Its next config.
-    pub endpoint_config_name: Option<String>,
-    /// Keep counts and weights; without it they start from the config again.
-    pub retain_all_variant_properties: Option<bool>,
-    /// Not kept even so.
-    pub exclude_retained_variant_properties: Option<Vec<Value>>,
-}
-
-/// Input of `UpdateEndpointWeightsAndCapacities`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct UpdateEndpointWeightsAndCapacities {
-    /// The endpoint.
-    pub endpoint_name: Option<String>,
-    /// Weights of any number of variants, a count of one.
-    pub desired_weights_and_capacities: Option<Vec<DesiredWeightAndCapacity>>,
-}
-
-/// What is wanted of one variant.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct DesiredWeightAndCapacity {
-    /// The variant.
-    pub variant_name: Option<String>,
-    /// Its share of the traffic.
-    pub desired_weight: Option<f64>,
-    /// Its instances.
-    pub desired_instance_count: Option<i64>,
 }
 
 const STATUSES: [&str; 9] = [
@@ -223,18 +72,21 @@ impl World {
         let config = self
             .config_named(config.map(String::as_str).unwrap_or_default())?
             .clone();
-        let (start_up, retention) = (self.options.start_up, self.options.metric_retention);
-        let variants = config
-            .variants
-            .iter()
-            .map(|spec| {
-                let machine = Machine::of_type(spec.instance_type.as_deref(), start_up);
-                let meter = self.metrics.meter_for(&name, &spec.name, retention);
-                Variant::new(spec, machine, meter)
-            })
-            .collect();
+        let start_up = self.options.start_up;
+        let counts: Vec<_> = config.variants.iter().map(wanted_instances).collect();
+        let needed = growth(&[], &counts);
+        if let Some(refusal) = self.over_quota(&needed) {
+            return Err(ApiError::resource_limit_exceeded(refusal));
+        }
+        let doomed = self.is_short_of(&needed);
+        let is_async = config.is_async();
+        let mut variants = Vec::new();
+        for spec in &config.variants {
+            let machine = Machine::of_type(spec.instance_type.as_deref(), start_up);
+            variants.push(self.make_variant(&name, spec, machine, is_async));
+        }
         let traffic = Traffic::none();
-        let endpoint = Endpoint::new(
+        let mut endpoint = Endpoint::new(
             &name,
             arn.clone(),
             &config.name,
@@ -242,19 +94,22 @@ impl World {
             traffic,
             self.now,
         );
+        endpoint.tags = pairs(request.tags.as_deref().unwrap_or_default());
+        endpoint.shadows = shadow_variants(&config.shadows, start_up);
+        endpoint.queue = is_async.then(|| Box::new(self.make_queue(&name)));
         let index = self.fleet.insert(endpoint);
         let serial = self.fleet.get(index).map_or(0, |e| e.serial);
-        if let Some(endpoint) = self.fleet.get_mut(index) {
-            endpoint.tags = pairs(request.tags.as_deref().unwrap_or_default());
-        }
         self.alarms.resolve(&self.metrics);
         let span = self.draw(Purpose::Deployment, serial, 0, self.options.creation);
-        self.start_change(index, Change::Create, span);
+        self.start_change(index, Change::Create { doomed }, span);
         Ok(EndpointArnOnly { endpoint_arn: arn })
     }
 
     /// Finds an endpoint by name, or raises SageMaker's error, which its model does not list.
-    fn endpoint_named(&self, name: Option<&String>) -> Result<(usize, &Endpoint), ApiError> {
+    pub(super) fn endpoint_named(
+        &self,
+        name: Option<&String>,
+    ) -> Result<(usize, &Endpoint), ApiError> {
         Checks::default()
             .required("endpointName", name)
             .sagemaker_name("endpointName", name)
@@ -263,12 +118,7 @@ impl World {
         self.fleet
             .index_of(name)
             .and_then(|i| Some((i, self.fleet.get(i)?)))
-            .ok_or_else(|| {
-                ApiError::validation(format!(
-                    "Could not find endpoint \"{}\".",
-                    self.endpoint_arn(name)
-                ))
-            })
+            .ok_or_else(|| self.no_endpoint(name))
     }
 
     /// Shows an endpoint.
@@ -281,10 +131,9 @@ impl World {
     ) -> Result<DescribeEndpointResponse, ApiError> {
         let (_, endpoint) = self.endpoint_named(request.endpoint_name.as_ref())?;
         let config = self.fleet.configs.get(&endpoint.config);
-        let variants: &[Variant] = if endpoint.status == Status::Creating {
-            &[]
-        } else {
-            &endpoint.variants
+        let (variants, shadows): (&[Variant], &[Variant]) = match endpoint.status {
+            Status::Creating | Status::Failed => (&[], &[]),
+            _ => (&endpoint.variants, &endpoint.shadows),
         };
         Ok(DescribeEndpointResponse {
             endpoint_name: endpoint.name.clone(),
@@ -294,6 +143,8 @@ impl World {
             endpoint_status: endpoint.status.word(),
             creation_time: Timestamp(endpoint.created),
             last_modified_time: Timestamp(endpoint.modified),
+            failure_reason: endpoint.failure,
+            shadow_production_variants: shadows.iter().map(variant_summary).collect(),
             async_inference_config: config
                 .and_then(|c| c.extra.get("AsyncInferenceConfig").cloned()),
         })
@@ -305,11 +156,12 @@ impl World {
     /// `ValidationException`.
     pub fn delete_endpoint(&mut self, request: &EndpointNameOnly) -> Result<Empty, ApiError> {
         let (index, endpoint) = self.endpoint_named(request.endpoint_name.as_ref())?;
-        if !matches!(endpoint.status, Status::InService) {
+        if !matches!(endpoint.status, Status::InService | Status::Failed) {
             return Err(in_progress(endpoint));
         }
         let (name, serial) = (endpoint.name.clone(), endpoint.serial);
-        let of_endpoint = |t: &&super::super::scaling::ScalableTarget| t.endpoint == name;
+        let of_endpoint =
+            |t: &&ScalableTarget| t.resource.variant().is_some_and(|(e, _)| e == name);
         let keys: Vec<_> = self
             .scaling
             .targets_by_key()
@@ -433,32 +285,42 @@ impl World {
         };
         let (name, serial, arn) = (endpoint.name.clone(), endpoint.serial, endpoint.arn.clone());
         let (before, config) = (endpoint.variants.clone(), config.clone());
-        let (start_up, retention) = (self.options.start_up, self.options.metric_retention);
-        let variants = config
-            .variants
-            .iter()
-            .map(|spec| {
-                let old = before.iter().find(|v| v.name == spec.name);
-                let machine = old
-                    .filter(|v| v.instance_type == spec.instance_type)
-                    .map_or_else(
-                        || Machine::of_type(spec.instance_type.as_deref(), start_up),
-                        |v| v.machine,
-                    );
-                let meter = self.metrics.meter_for(&name, &spec.name, retention);
-                let mut variant = Variant::new(spec, machine, meter);
-                if let Some(old) = old {
-                    if retains("DesiredInstanceCount") {
-                        (variant.current, variant.desired) = (old.current, old.desired);
-                    }
-                    if retains("DesiredWeight") {
-                        variant.current_weight = old.current_weight;
-                        variant.desired_weight = old.desired_weight;
-                    }
+        let before_is_async = endpoint.queue.is_some();
+        let start_up = self.options.start_up;
+        let is_async = before_is_async;
+        let mut variants = Vec::new();
+        for spec in &config.variants {
+            let old = before.iter().find(|v| v.name == spec.name);
+            let machine = old
+                .filter(|v| v.instance_type == spec.instance_type)
+                .map_or_else(
+                    || Machine::of_type(spec.instance_type.as_deref(), start_up),
+                    |v| v.machine,
+                );
+            let mut variant = self.make_variant(&name, spec, machine, is_async);
+            if let Some(old) = old {
+                // Instances of components belong to SageMaker, whatever the config says.
+                let managed = variant.hosts_components() && old.hosts_components();
+                let alike = variant.hosting.is_like(old.hosting);
+                if managed || (alike && retains("DesiredInstanceCount")) {
+                    (variant.current, variant.desired) = (old.current, old.desired);
                 }
-                variant
-            })
+                if retains("DesiredWeight") {
+                    variant.current_weight = old.current_weight;
+                    variant.desired_weight = old.desired_weight;
+                }
+            }
+            variants.push(variant);
+        }
+        let counts: Vec<_> = variants
+            .iter()
+            .map(|v| (v.instance_type.as_deref(), v.desired))
             .collect();
+        let needed = growth(&before, &counts);
+        if let Some(refusal) = self.over_quota(&needed) {
+            return Err(ApiError::resource_limit_exceeded(refusal));
+        }
+        let doomed = self.is_short_of(&needed);
         self.alarms.resolve(&self.metrics);
         let at = self.now.millis().unsigned_abs();
         let span = self.draw(Purpose::Deployment, serial, at, self.options.creation);
@@ -467,6 +329,7 @@ impl World {
             Change::Config {
                 config: config.name,
                 variants,
+                doomed,
             },
             span,
         );
@@ -476,119 +339,72 @@ impl World {
     fn refuse_to_break_targets(
         &self,
         endpoint: &Endpoint,
-        next: &[super::super::fleet::VariantSpec],
+        next: &[VariantSpec],
     ) -> Result<(), ApiError> {
-        for target in self
-            .scaling
-            .targets_by_key()
-            .filter(|t| t.endpoint == endpoint.name)
-        {
-            let now = endpoint
-                .variant(&target.variant)
-                .and_then(|v| v.instance_type.as_ref());
-            let then = next.iter().find(|v| v.name == target.variant);
-            if then.is_none_or(|v| v.instance_type.as_ref() != now) {
+        for target in self.scaling.targets_by_key() {
+            let Some((_, name)) = target
+                .resource
+                .variant()
+                .filter(|(e, _)| *e == endpoint.name)
+            else {
+                continue;
+            };
+            let now = endpoint.variant(name);
+            let then = next.iter().find(|v| v.name == name);
+            let kept = |now: &Variant, then: &VariantSpec| {
+                now.instance_type == then.instance_type && now.hosting.is_like(then.hosting)
+            };
+            if !now.zip(then).is_some_and(|(now, then)| kept(now, then)) {
                 return Err(ApiError::validation(format!(
-                    "The variant(s) \"{}\" must be deregistered as scalable targets with Application Auto Scaling \
-                     before they can be removed or have their instance type updated.",
-                    target.variant
+                    "The variant(s) \"{name}\" must be deregistered as scalable targets with Application Auto \
+                     Scaling before they can be removed or have their instance type updated."
                 )));
             }
         }
         Ok(())
     }
-
-    /// Changes weights of variants, and the instance count of at most one.
-    ///
-    /// # Errors
-    /// `ValidationException`.
-    pub fn update_endpoint_weights_and_capacities(
-        &mut self,
-        request: &UpdateEndpointWeightsAndCapacities,
-    ) -> Result<EndpointArnOnly, ApiError> {
-        let wanted = request.desired_weights_and_capacities.as_ref();
-        Checks::default()
-            .required("desiredWeightsAndCapacities", wanted)
-            .entries("desiredWeightsAndCapacities", wanted, 1, usize::MAX)
-            .finish()?;
-        let wanted = wanted.cloned().unwrap_or_default();
-        let (index, endpoint) = self.endpoint_named(request.endpoint_name.as_ref())?;
-        check_desired(endpoint, &wanted)?;
-        if endpoint.status != Status::InService {
-            return Err(in_progress(endpoint));
-        }
-        let (arn, now, chance) = (endpoint.arn.clone(), self.now, self.chance);
-        let mut span = Span::from_secs(30);
-        for entry in &wanted {
-            let count = entry
-                .desired_instance_count
-                .and_then(|n| u32::try_from(n).ok());
-            let Some(endpoint) = self.fleet.get_mut(index) else {
-                continue;
-            };
-            let name = entry.variant_name.as_deref().unwrap_or_default();
-            if let Some((count, variant)) = count.zip(endpoint.variant(name)) {
-                let grows = count > variant.current;
-                let scale_in = self.options.scale_in;
-                span = Fleet::capacity_span(endpoint, variant, grows, scale_in, now, chance);
-            }
-            if let Some(variant) = endpoint.variants.iter_mut().find(|v| v.name == name) {
-                variant.desired = count.unwrap_or(variant.desired);
-                variant.desired_weight = entry.desired_weight.unwrap_or(variant.desired_weight);
-            }
-        }
-        self.start_change(index, Change::Capacity { activity: None }, span);
-        Ok(EndpointArnOnly { endpoint_arn: arn })
-    }
 }
 
-fn in_progress(endpoint: &Endpoint) -> ApiError {
+/// Only an endpoint in service can be changed.
+pub(crate) fn in_progress(endpoint: &Endpoint) -> ApiError {
     ApiError::validation(format!(
         "Cannot update in-progress endpoint \"{}\".",
         endpoint.arn
     ))
 }
 
+/// Instances that a new variant asks for.
+fn wanted_instances(spec: &VariantSpec) -> (Option<&str>, u32) {
+    (spec.instance_type.as_deref(), spec.initial_count)
+}
+
 fn variant_summary(variant: &Variant) -> VariantSummary {
     let counted = variant.instance_type.is_some();
+    let concurrency = |capacity: u32, most: u32| match variant.hosting {
+        Hosting::Serverless(it) => Some(ServerlessConfigShape {
+            memory_size_in_m_b: it.memory_mb,
+            max_concurrency: most,
+            provisioned_concurrency: it.provisioned.map(|_| capacity),
+        }),
+        Hosting::Instances | Hosting::Components { .. } => None,
+    };
+    let most = match variant.hosting {
+        Hosting::Serverless(it) => it.max_concurrency,
+        Hosting::Instances | Hosting::Components { .. } => 0,
+    };
     VariantSummary {
         variant_name: variant.name.clone(),
         current_weight: variant.current_weight,
         desired_weight: variant.desired_weight,
         current_instance_count: counted.then_some(variant.current),
         desired_instance_count: counted.then_some(variant.desired),
+        current_serverless_config: concurrency(variant.current, most),
+        desired_serverless_config: concurrency(variant.desired, variant.desired_most),
+        managed_instance_scaling: match variant.hosting {
+            Hosting::Components { min, max } => Some(serde_json::json!({
+                "Status": "ENABLED", "MinInstanceCount": min, "MaxInstanceCount": max,
+            })),
+            Hosting::Instances | Hosting::Serverless(_) => None,
+        },
     }
-}
-
-fn check_desired(endpoint: &Endpoint, wanted: &[DesiredWeightAndCapacity]) -> Result<(), ApiError> {
-    let mut counts = 0;
-    for (number, entry) in (1..).zip(wanted) {
-        let at = |member: &str| format!("desiredWeightsAndCapacities.{number}.member.{member}");
-        let name = entry.variant_name.as_ref();
-        Checks::default()
-            .required(&at("variantName"), name)
-            .sagemaker_name(&at("variantName"), name)
-            .range(&at("desiredWeight"), entry.desired_weight, 0.0, f64::MAX)
-            .range(
-                &at("desiredInstanceCount"),
-                entry.desired_instance_count,
-                0,
-                i64::from(i32::MAX),
-            )
-            .finish()?;
-        let name = name.map(String::as_str).unwrap_or_default();
-        if endpoint.variant(name).is_none() {
-            return Err(ApiError::validation(format!(
-                "Could not find variant \"{name}\" of endpoint \"{}\".",
-                endpoint.arn
-            )));
-        }
-        counts += i32::from(entry.desired_instance_count.is_some());
-    }
-    if counts > 1 {
-        return Err(ApiError::validation(
-            "DesiredInstanceCount can be changed for one production variant per request only.",
-        ));
-    }
-    Ok(())
 }

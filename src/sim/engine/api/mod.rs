@@ -7,7 +7,10 @@ mod activities;
 mod alarm_history;
 mod alarm_shapes;
 mod alarms;
+mod component_shapes;
+mod components;
 mod endpoint_configs;
+mod endpoint_shapes;
 mod endpoints;
 mod metric_shapes;
 mod metrics;
@@ -16,8 +19,11 @@ mod policies;
 mod policy_spec;
 mod put_policy;
 mod sagemaker_tags;
+mod scalable;
 mod target_tags;
 mod targets;
+mod variant_specs;
+mod weights;
 
 pub use activities::{
     DescribeScalingActivities, DescribeScalingActivitiesResponse, NotScaledReason,
@@ -27,16 +33,23 @@ pub use alarm_history::{AlarmHistoryItem, DescribeAlarmHistory, DescribeAlarmHis
 pub use alarm_shapes::{
     AlarmNames, DescribeAlarms, DescribeAlarmsResponse, MetricAlarm, PutMetricAlarm, SetAlarmState,
 };
+pub use component_shapes::{
+    CopyCount, CreateInferenceComponent, DescribeInferenceComponentResponse,
+    InferenceComponentArnOnly, InferenceComponentNameOnly, InferenceComponentSummary,
+    ListInferenceComponents, ListInferenceComponentsResponse, RuntimeConfigSummary,
+    UpdateInferenceComponentRuntimeConfig,
+};
 pub use endpoint_configs::{
     CreateEndpointConfig, CreateEndpointConfigResponse, DescribeEndpointConfigResponse,
     EndpointConfigNameOnly, EndpointConfigSummary, ListEndpointConfigs,
     ListEndpointConfigsResponse,
 };
-pub use endpoints::{
-    CreateEndpoint, DescribeEndpointResponse, EndpointArnOnly, EndpointNameOnly, EndpointSummary,
-    ListEndpoints, ListEndpointsResponse, UpdateEndpoint, UpdateEndpointWeightsAndCapacities,
-    VariantSummary,
+pub use endpoint_shapes::{
+    CreateEndpoint, DescribeEndpointResponse, DesiredWeightAndCapacity, EndpointArnOnly,
+    EndpointNameOnly, EndpointSummary, ListEndpoints, ListEndpointsResponse, ServerlessConfigShape,
+    ServerlessUpdateConfig, UpdateEndpoint, UpdateEndpointWeightsAndCapacities, VariantSummary,
 };
+pub(crate) use endpoints::in_progress;
 pub use metric_shapes::{
     Dimension, GetMetricData, GetMetricDataResponse, ListMetrics, ListMetricsResponse, Metric,
     MetricDataQuery, MetricDataResult, MetricStat, PutMetricData,
@@ -53,6 +66,7 @@ pub use targets::{
     RegisterScalableTarget, RegisterScalableTargetResponse, ScalableTargetShape, SuspendedState,
 };
 
+use super::scaling::{CONCURRENCY, COPIES, INSTANCES};
 use serde::{Deserialize, Serialize};
 
 /// An answer without members.
@@ -82,13 +96,10 @@ const SCALABLE_DIMENSIONS: [&str; 24] = [
     "elasticache:replication-group:NodeGroups",
     "elasticache:replication-group:Replicas",
     "neptune:cluster:ReadReplicaCount",
-    "sagemaker:variant:DesiredProvisionedConcurrency",
-    "sagemaker:inference-component:DesiredCopyCount",
+    CONCURRENCY,
+    COPIES,
     "workspaces:workspacespool:DesiredUserSessions",
 ];
-
-/// The dimension that this world scales.
-const INSTANCES: &str = "sagemaker:variant:DesiredInstanceCount";
 
 /// Namespaces of Application Auto Scaling, as the service model lists them.
 const SERVICE_NAMESPACES: [&str; 15] = [

@@ -8,10 +8,11 @@ use super::super::checks::Checks;
 use super::super::error::ApiError;
 use super::super::time::Span;
 
-use super::super::scaling::{Adjustment, PolicyKind, Step, Stepping, Tracked, Tracking};
+use super::super::scaling::{
+    Adjustment, CONCURRENCY, COPIES, INSTANCES, PolicyKind, Step, Stepping, Tracked, Tracking,
+};
 use super::super::series::MetricKey;
 use super::super::stats::Stat;
-use super::INSTANCES;
 use super::alarms::{parse_dimensions, parse_queries};
 use super::policies::{StepConfiguration, TrackingConfiguration};
 use super::put_policy::PutScalingPolicy;
@@ -65,10 +66,6 @@ const PREDEFINED: [Predefined; 5] = [
 ];
 
 const TEN_SECONDS: Span = Span::from_secs(10);
-
-const CONCURRENCY: &str = "sagemaker:variant:DesiredProvisionedConcurrency";
-
-const COPIES: &str = "sagemaker:inference-component:DesiredCopyCount";
 
 /// AWS's limit of steps per policy.
 const MAX_STEPS: usize = 20;

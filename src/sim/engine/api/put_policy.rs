@@ -73,6 +73,7 @@ impl World {
             request.resource_id.as_ref(),
             request.scalable_dimension.as_ref(),
         )?;
+        self.claim_write(ids.key())?;
         let name = name.map(String::as_str).unwrap_or_default();
         let target_index = self
             .scaling

@@ -31,7 +31,7 @@ pub(super) fn pairs(tags: &[Tag]) -> BTreeMap<String, String> {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ListTags {
-    /// Of an endpoint or an endpoint config.
+    /// Of an endpoint, an endpoint config or an inference component.
     pub resource_arn: Option<String>,
     /// At least 50.
     pub max_results: Option<i64>,
@@ -43,7 +43,7 @@ pub struct ListTags {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct AddTags {
-    /// Of an endpoint or an endpoint config.
+    /// Of an endpoint, an endpoint config or an inference component.
     pub resource_arn: Option<String>,
     /// Tags to set.
     pub tags: Option<Vec<Tag>>,
@@ -75,6 +75,11 @@ impl World {
         if arn.contains(":endpoint-config/") {
             let config = self.fleet.configs.get_mut(name).filter(|c| c.arn == arn);
             return config.map(|c| &mut c.tags).ok_or_else(not_found);
+        }
+        if arn.contains(":inference-component/") {
+            let index = self.components.index_of(name).ok_or_else(not_found)?;
+            let component = self.components.get_mut(index).filter(|c| c.arn == arn);
+            return component.map(|c| &mut c.tags).ok_or_else(not_found);
         }
         let index = self.fleet.index_of(name).ok_or_else(not_found)?;
         let endpoint = self.fleet.get_mut(index).filter(|e| e.arn == arn);

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::super::checks::Checks;
 use super::super::error::ApiError;
-use super::super::scaling::{ScalableTarget, Suspended};
+use super::super::scaling::{Resource, ScalableTarget, Suspended, TargetKey};
 use super::super::time::Timestamp;
 use super::super::world::World;
 use super::target_tags::{MAX_TAGS, TagMap, check_tags};
-use super::{Empty, INSTANCES, SCALABLE_DIMENSIONS, SERVICE_NAMESPACES, page};
+use super::{Empty, SCALABLE_DIMENSIONS, SERVICE_NAMESPACES, page};
 
 /// Suspended kinds of scaling; a member left out keeps its value.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
@@ -154,6 +154,10 @@ impl<'a> Ids<'a> {
         })
     }
 
+    pub(super) fn key(&self) -> TargetKey {
+        (self.resource_id.to_owned(), self.dimension.to_owned())
+    }
+
     /// AWS's sentence about a target that is not there.
     pub(super) fn not_found(&self, what: &str) -> ApiError {
         ApiError::object_not_found(format!(
@@ -196,23 +200,6 @@ pub(super) fn check_listing(
     namespace.map_or(Ok(()), |namespace| only_sagemaker(namespace))
 }
 
-/// Endpoint and variant of a resource id of the one form that instances have.
-fn parse_resource(ids: &Ids<'_>) -> Result<(String, String), ApiError> {
-    let parts: Vec<&str> = ids.resource_id.split('/').collect();
-    match (ids.dimension, parts.as_slice()) {
-        (INSTANCES, ["endpoint", endpoint, "variant", variant]) => {
-            Ok(((*endpoint).to_owned(), (*variant).to_owned()))
-        }
-        ("sagemaker:variant:DesiredProvisionedConcurrency", ["endpoint", _, "variant", _])
-        | ("sagemaker:inference-component:DesiredCopyCount", ["inference-component", _]) => Err(
-            ApiError::validation("This sandbox scales instances of variants only, so far."),
-        ),
-        _ => Err(ApiError::validation(
-            "Unsupported service namespace, resource type or scalable dimension",
-        )),
-    }
-}
-
 /// AWS's limit of targets per region (aws-autoscaling.md 1.3).
 const MAX_TARGETS: usize = 500;
 
@@ -232,13 +219,14 @@ impl World {
             request.resource_id.as_ref(),
             request.scalable_dimension.as_ref(),
         )?;
-        let (endpoint, variant) = parse_resource(&ids)?;
+        self.claim_write(ids.key())?;
+        let resource = self.resource_of(&ids)?;
         let held = self.scaling.find(ids.resource_id, ids.dimension);
         let bounds_now = held
             .and_then(|i| self.scaling.target(i))
             .map(|t| (t.min, t.max));
         let (min, max) = wanted_bounds(request, bounds_now)?;
-        self.require_scalable(&ids, &endpoint, &variant, min)?;
+        self.require_scalable(&ids, &resource, (min, max))?;
         let index = match held {
             Some(index) => {
                 if request.tags.is_some() {
@@ -249,7 +237,7 @@ impl World {
                 }
                 index
             }
-            None => self.add_target(&ids, endpoint, variant, request.tags.clone())?,
+            None => self.add_target(&ids, resource, request.tags.clone())?,
         };
         let arn = match self.scaling.target_mut(index) {
             Some(target) => {
@@ -263,45 +251,10 @@ impl World {
         Ok(RegisterScalableTargetResponse { arn })
     }
 
-    fn require_scalable(
-        &self,
-        ids: &Ids<'_>,
-        endpoint: &str,
-        variant: &str,
-        min: u32,
-    ) -> Result<(), ApiError> {
-        let Some(serving) = self.fleet.named(endpoint) else {
-            return Err(ApiError::validation(format!(
-                "Resource {} could not be read: Could not find endpoint \"{}\".",
-                ids.resource_id,
-                self.endpoint_arn(endpoint)
-            )));
-        };
-        if serving.variant(variant).is_none() {
-            return Err(ApiError::validation(format!(
-                "Resource {} could not be read: endpoint {endpoint} has no variant {variant}.",
-                ids.resource_id
-            )));
-        }
-        let is_async = self
-            .fleet
-            .configs
-            .get(&serving.config)
-            .is_some_and(|c| c.extra.contains_key("AsyncInferenceConfig"));
-        if min == 0 && !is_async {
-            return Err(ApiError::validation(format!(
-                "The minimum capacity of {} must be at least 1.",
-                ids.resource_id
-            )));
-        }
-        Ok(())
-    }
-
     fn add_target(
         &mut self,
         ids: &Ids<'_>,
-        endpoint: String,
-        variant: String,
+        resource: Resource,
         tags: Option<TagMap>,
     ) -> Result<usize, ApiError> {
         if self.scaling.target_of.len() >= MAX_TARGETS {
@@ -322,14 +275,11 @@ impl World {
         let arn = format!(
             "arn:aws:application-autoscaling:{region}:{account}:scalable-target/0sm5{suffix}"
         );
-        let endpoint_index = self.fleet.index_of(&endpoint).unwrap_or(usize::MAX);
         let index = self.scaling.targets.len();
         self.scaling.targets.push(Some(ScalableTarget {
-            endpoint_index,
             resource_id: ids.resource_id.into(),
             dimension: ids.dimension.into(),
-            endpoint,
-            variant,
+            resource,
             arn,
             uuid,
             min: 0,
@@ -341,8 +291,7 @@ impl World {
             policies: BTreeMap::new(),
             last_reason: None,
         }));
-        let key = (ids.resource_id.to_owned(), ids.dimension.to_owned());
-        self.scaling.target_of.insert(key, index);
+        self.scaling.target_of.insert(ids.key(), index);
         Ok(index)
     }
 
@@ -364,6 +313,7 @@ impl World {
             .scaling
             .find(ids.resource_id, ids.dimension)
             .ok_or_else(|| ids.not_found("scalable target"))?;
+        self.claim_write(ids.key())?;
         self.remove_target(index);
         Ok(Empty {})
     }
