@@ -83,6 +83,8 @@ pub(crate) struct Component {
     /// The series of requests that found no copy.
     pub(crate) refused: usize,
     pub(crate) running: Option<(u64, CopiesChange)>,
+    /// Whether its endpoint serves. A component outlives its endpoint, and then does nothing.
+    hosted: bool,
     minute_requests: f64,
     settled: Instant,
     usage: Usage,
@@ -112,7 +114,7 @@ impl Component {
     fn settle(&mut self, now: Instant) {
         let part = now - self.settled;
         self.settled = now;
-        if part <= Span::ZERO || !self.status.serves() {
+        if part <= Span::ZERO || !self.hosted || !self.status.serves() {
             return;
         }
         let rpm = self.minute_requests;
@@ -123,8 +125,8 @@ impl Component {
         }
     }
 
-    fn begin_minute(&mut self, now: Instant, serves: bool, chance: Chance) {
-        self.minute_requests = if serves && self.status.serves() {
+    fn begin_minute(&mut self, now: Instant, chance: Chance) {
+        self.minute_requests = if self.hosted && self.status.serves() {
             self.traffic.requests(now.minute(), self.serial, chance)
         } else {
             0.0
@@ -192,6 +194,7 @@ impl Components {
             meter: parts.meter,
             refused: parts.refused,
             running: None,
+            hosted: true,
             minute_requests: 0.0,
             settled: now,
             usage: Usage::default(),
@@ -242,7 +245,7 @@ impl Components {
     pub(crate) fn begin_serving(&mut self, index: usize, now: Instant, chance: Chance) {
         if let Some(component) = self.get_mut(index) {
             component.settle(now);
-            component.begin_minute(now, true, chance);
+            component.begin_minute(now, chance);
         }
     }
 
@@ -283,17 +286,17 @@ impl Components {
                 };
                 metrics.push_gauge(component.refused, minute, set, publishing);
             }
-            let serves = fleet
+            component.hosted = fleet
                 .get(component.endpoint_index)
                 .is_some_and(|e| e.status.serves());
-            component.begin_minute(now, serves, publishing.chance);
+            component.begin_minute(now, publishing.chance);
         }
     }
 
     /// Closes the 10 s that end at `now`.
     pub(crate) fn close_slot(&self, now: Instant, metrics: &mut Metrics, publishing: &Publishing) {
         for component in self.slots.iter().flatten() {
-            let serves = component.status.serves() && component.current > 0;
+            let serves = component.hosted && component.status.serves() && component.current > 0;
             let Some(meter) = metrics.meter_mut(component.meter).filter(|_| serves) else {
                 continue;
             };

@@ -6,7 +6,7 @@ use super::component::{Component, ComponentStatus, CopiesChange};
 use super::error::ApiError;
 use super::fleet::Variant;
 use super::kinds::Hosting;
-use super::limits::{Growth, NO_CAPACITY, quoted};
+use super::limits::{Growth, NO_CAPACITY};
 use super::resource::Standing;
 use super::time::Span;
 use super::world::{Event, World};
@@ -147,8 +147,7 @@ impl World {
             .room_for(index, to)
             .ok_or_else(|| "The component's endpoint is gone.".to_owned())?;
         if let (Some(refusal), None) = (self.over_quota(&room.growth), room.doomed) {
-            let request_id = self.new_uuid();
-            return Err(quoted(&refusal, &request_id));
+            return Err(refusal);
         }
         let span = self.copies_span(index, to, !room.growth.is_empty());
         if let (Some(host), None) = (self.host_mut(index), room.doomed) {

@@ -52,7 +52,11 @@ impl World {
             Resource::Variant {
                 endpoint, variant, ..
             } => self.set_variant(endpoint, variant, to, activity),
-            Resource::Component { name, .. } => self.set_copies(name, to, Some(activity)),
+            Resource::Component { name, .. } => {
+                let request_id = self.new_uuid();
+                self.set_copies(name, to, Some(activity))
+                    .map_err(|refusal| quoted(&refusal, &request_id))
+            }
         }
     }
 

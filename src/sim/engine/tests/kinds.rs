@@ -481,8 +481,15 @@ fn components_are_created_listed_and_outlive_their_endpoint() {
             endpoint_name: Some("chat".to_owned()),
         })
         .unwrap();
-    minutes(&mut world, 2);
+    minutes(&mut world, 4);
     assert_eq!(world.components().len(), 3);
+    let told = |world: &World| {
+        let name = [("InferenceComponentName", "llm")];
+        points(world, "InvocationsPerCopy", &name, "Sum", 60).len()
+    };
+    let before = told(&world);
+    minutes(&mut world, 5);
+    assert_eq!(told(&world), before, "without its endpoint it says nothing");
     let gone = InferenceComponentNameOnly {
         inference_component_name: Some("a".to_owned()),
     };

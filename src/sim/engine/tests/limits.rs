@@ -1,6 +1,6 @@
 //! Quotas, shortages, refusals, maintenance, and errors that were ordered.
 
-use super::kinds::{empty, endpoint, steady, target};
+use super::kinds::{empty, endpoint, extras, steady, target};
 use super::*;
 
 const TYPE: &str = "ml.g5.xlarge";
@@ -217,4 +217,43 @@ fn writes_in_each_others_way_are_refused() {
     let later = world.now() + Span::from_secs(2);
     world.advance(later);
     assert!(world.put_scaling_policy(&policy).is_ok());
+}
+
+#[test]
+fn copies_that_need_more_instances_than_the_quota_are_refused_whole() {
+    let mut world = empty();
+    let hosting = Hosting::Components { min: 1, max: 4 };
+    world.add_endpoint_with(&endpoint("chat", 1, steady(0.0)), &extras(hosting));
+    world.set_quota(TYPE, Some(2));
+    let create = |name: &str, copies: i64| {
+        serde_json::from_value::<CreateInferenceComponent>(json!({
+            "InferenceComponentName": name, "EndpointName": "chat", "RuntimeConfig": {"CopyCount": copies},
+        }))
+        .unwrap()
+    };
+    let error = world
+        .create_inference_component(&create("llm", 3))
+        .unwrap_err();
+    assert_eq!(error.code, "ResourceLimitExceeded");
+    assert!(
+        !error.message.contains("Service: "),
+        "only activities quote it so"
+    );
+    assert!(world.components().is_empty());
+    world.create_inference_component(&create("llm", 1)).unwrap();
+    minutes(&mut world, 10);
+    let resource = "inference-component/llm";
+    let request = target(
+        resource,
+        "sagemaker:inference-component:DesiredCopyCount",
+        3,
+        4,
+    );
+    world.register_scalable_target(&request).unwrap();
+    let text = failures(&world).pop().unwrap();
+    assert!(text.starts_with(
+        "Failed to set desired copy count to 3. Reason: The account-level service limit"
+    ));
+    assert!(text.contains("Error Code: ResourceLimitExceeded"));
+    assert_eq!(world.copies("llm"), Some((1, 1)));
 }
