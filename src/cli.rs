@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::domain::{Bounds, Capacity};
+use crate::domain::{Bounds, Capacity, EndpointName};
 
 /// Keeps Amazon SageMaker endpoints at the right size.
 ///
@@ -119,6 +120,44 @@ pub enum Command {
     /// Show each target: capacity, bounds, alarms, last activity.
     #[command(after_help = "Example:\n  evenkeel status --config config/evenkeel.yaml")]
     Status,
+    /// Let policies stand still for a while: no scaling in, out, or both. It ends by itself.
+    #[command(
+        after_help = "TARGET is an endpoint, a component or a resource id; `*` and `?` are wildcards.\n\n\
+            Example:\n  evenkeel hold chat --in --for 2h --reason 'load test, keep it warm'"
+    )]
+    Hold(HoldOptions),
+    /// Set other bounds for a while. The config's come back by themselves.
+    #[command(
+        after_help = "TARGET is an endpoint, a component or a resource id; `*` and `?` are wildcards.\n\n\
+            Example:\n  evenkeel override chat --min 6 --max 30 --for 4h --reason 'launch'"
+    )]
+    Override(OverrideOptions),
+    /// End holds and overrides before their time.
+    #[command(after_help = "Example:\n  evenkeel release chat")]
+    Release {
+        /// An endpoint, a component or a resource id; `*` and `?` are wildcards.
+        #[arg(value_name = "TARGET")]
+        target: String,
+    },
+    /// Deregister the variants of an endpoint, so that it can be updated to another instance type or without one of them.
+    #[command(
+        after_help = "SageMaker refuses such an update while a variant is registered. Capacity stays where it is, and \
+            evenkeel leaves the endpoint alone until `finish-update`, also after a crash.\n\nExample:\n  \
+            evenkeel prepare-update chat --reason 'to g6'\n  \
+            aws sagemaker update-endpoint --endpoint-name chat --endpoint-config-name chat-g6 \
+            --retain-all-variant-properties\n  evenkeel finish-update chat"
+    )]
+    PrepareUpdate(PrepareOptions),
+    /// Register everything again that the config declares for an endpoint whose update was prepared.
+    #[command(after_help = "Example:\n  evenkeel finish-update chat --yes")]
+    FinishUpdate {
+        /// The endpoint.
+        #[arg(value_name = "ENDPOINT")]
+        endpoint: EndpointName,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Write config for what AWS Application Auto Scaling already holds.
     #[command(
         after_help = "The config is what stands: the next `plan` finds nothing. What no config can say is a \
@@ -162,6 +201,74 @@ pub enum Command {
             aws --endpoint-url http://127.0.0.1:4599 sagemaker list-endpoints"
     )]
     Sandbox(Sandbox),
+}
+
+/// For how long something is asked for, by whom, and why.
+#[derive(Debug, Clone, Args)]
+pub struct Asked {
+    /// How long: 90s, 30m, 2h, 3days; at most 30 days.
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration, conflicts_with = "until")]
+    pub duration: Option<Duration>,
+    /// Until when, as 2026-11-22T18:00:00Z or with an offset.
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub until: Option<DateTime<Utc>>,
+    /// Why; whoever looks at the target sees it.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Who asks; else the user of this machine.
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
+}
+
+/// Options of `hold`.
+#[derive(Debug, Clone, Args)]
+pub struct HoldOptions {
+    /// An endpoint, a component or a resource id; `*` and `?` are wildcards.
+    #[arg(value_name = "TARGET")]
+    pub target: String,
+    /// No scaling in. Without --in and --out, both.
+    #[arg(long = "in")]
+    pub scale_in: bool,
+    /// No scaling out.
+    #[arg(long = "out")]
+    pub scale_out: bool,
+    /// For how long, by whom, why.
+    #[command(flatten)]
+    pub asked: Asked,
+}
+
+/// Options of `override`.
+#[derive(Debug, Clone, Args)]
+pub struct OverrideOptions {
+    /// An endpoint, a component or a resource id; `*` and `?` are wildcards.
+    #[arg(value_name = "TARGET")]
+    pub target: String,
+    /// The minimum; the config's unless given.
+    #[arg(long, value_name = "N")]
+    pub min: Option<u32>,
+    /// The maximum; the config's unless given.
+    #[arg(long, value_name = "N")]
+    pub max: Option<u32>,
+    /// For how long, by whom, why.
+    #[command(flatten)]
+    pub asked: Asked,
+}
+
+/// Options of `prepare-update`.
+#[derive(Debug, Clone, Args)]
+pub struct PrepareOptions {
+    /// The endpoint.
+    #[arg(value_name = "ENDPOINT")]
+    pub endpoint: EndpointName,
+    /// Why; whoever looks at the endpoint sees it.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub reason: String,
+    /// Who prepares it; else the user of this machine.
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// Options of `demo`.
@@ -214,6 +321,12 @@ pub struct Sandbox {
 
 fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| "use for example 90s, 5m or 2h".to_owned())
+}
+
+fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+    let parsed = DateTime::parse_from_rfc3339(text);
+    let parsed = parsed.map(|time| time.with_timezone(&Utc));
+    parsed.map_err(|_| "use for example 2026-11-22T18:00:00Z".to_owned())
 }
 
 fn url(text: &str) -> Result<String, String> {

@@ -9,9 +9,11 @@ mod daemon;
 mod demo;
 mod failure;
 mod inspect;
+mod lease;
 mod live;
 mod sandbox;
 mod settings;
+mod update;
 
 pub use failure::{CONFIG, FAILED, Failure, INTERNAL, USAGE};
 pub use settings::settings;
@@ -49,7 +51,15 @@ async fn dispatch(cli: &Cli, console: Console) -> Result<u8, Failure> {
     let common = &cli.common;
     if matches!(
         cli.command,
-        Command::Plan | Command::Status | Command::Apply { .. } | Command::Import { .. }
+        Command::Plan
+            | Command::Status
+            | Command::Apply { .. }
+            | Command::Import { .. }
+            | Command::Hold(_)
+            | Command::Override(_)
+            | Command::Release { .. }
+            | Command::PrepareUpdate(_)
+            | Command::FinishUpdate { .. }
     ) {
         daemon::start_logs(common, console)?;
     }
@@ -63,6 +73,13 @@ async fn dispatch(cli: &Cli, console: Console) -> Result<u8, Failure> {
         Command::IamPolicy { account } => inspect::iam_policy(common, account.as_deref(), console),
         Command::Plan => inspect::plan(common, console).await,
         Command::Status => inspect::status(common, console).await,
+        Command::Hold(options) => lease::hold(common, options, console).await,
+        Command::Override(options) => lease::override_bounds(common, options, console).await,
+        Command::Release { target } => lease::release(common, target, console).await,
+        Command::PrepareUpdate(options) => update::prepare(common, options, console).await,
+        Command::FinishUpdate { endpoint, yes } => {
+            update::finish(common, endpoint, *yes, console).await
+        }
         Command::Apply { yes, allow_shrink } => {
             apply::apply(common, *yes, *allow_shrink, console).await
         }

@@ -66,7 +66,11 @@ impl Door {
         operation: &'static str,
         act: impl FnOnce(&mut World) -> Result<T, EngineError>,
     ) -> Result<T, ApiError> {
-        let result = self.sandbox.with(act).map_err(|error| ApiError {
+        let ordered = |world: &mut World| match world.take_fault(operation) {
+            Some(error) => Err(error),
+            None => act(world),
+        };
+        let result = self.sandbox.with(ordered).map_err(|error| ApiError {
             operation,
             kind: kind_of(&error),
             message: error.message,

@@ -1,0 +1,252 @@
+//! `prepare-update` and `finish-update`: the dance around an update that removes a variant or changes its instance type,
+//! which SageMaker refuses while the variant is registered (aws-autoscaling.md 5.4).
+//!
+//! What was registered is in the config; that an update is under way is kept in AWS. A crash in between leaves an
+//! endpoint that the daemon leaves alone and tells of, and either command can be given again.
+
+use chrono::SubsecRound;
+
+use super::apply::execute_scope;
+use super::clock::clock_for;
+use super::connect::load_config;
+use super::console::Console;
+use super::failure::{FAILED, Failure};
+use super::inspect::{Looked, look, print_plans, warn_of_gaps};
+use super::lease::person;
+use crate::cli::{Common, PrepareOptions};
+use crate::config::Config;
+use crate::domain::{
+    EndpointName, EndpointStatus, ObservedTarget, PreparedUpdate, Safety, ScopeName, plan,
+    update_marker,
+};
+
+/// The one endpoint that a command is about.
+struct Scene {
+    config: Config,
+    common: Common,
+    scope: ScopeName,
+    looked: std::collections::BTreeMap<ScopeName, Looked>,
+    endpoint: EndpointName,
+}
+
+impl Scene {
+    async fn of(
+        common: &Common,
+        endpoint: &EndpointName,
+        console: Console,
+    ) -> Result<Self, Failure> {
+        let common = Common {
+            target: Some(endpoint.to_string()),
+            ..common.clone()
+        };
+        let config = load_config(&common)?;
+        let looked = look(&config, &common).await?;
+        if warn_of_gaps(&looked, console) {
+            return Err(Failure::world("nothing is done on half of the facts"));
+        }
+        let mut scopes = looked
+            .iter()
+            .filter(|(_, s)| s.observed.endpoints.contains_key(endpoint));
+        let scope = match (scopes.next(), scopes.next()) {
+            (Some((name, _)), None) => name.clone(),
+            (None, _) => {
+                return Err(Failure::Usage(format!("there is no endpoint {endpoint}")));
+            }
+            (Some(_), Some(_)) => {
+                return Err(Failure::Usage(format!(
+                    "several scopes have an endpoint {endpoint}; choose one with --scope"
+                )));
+            }
+        };
+        Ok(Self {
+            config,
+            common,
+            scope,
+            looked,
+            endpoint: endpoint.clone(),
+        })
+    }
+
+    fn looked(&self) -> Result<&Looked, Failure> {
+        let looked = self.looked.get(&self.scope);
+        looked.ok_or_else(|| Failure::Internal("a scope that was looked at is gone".to_owned()))
+    }
+
+    /// Nothing can be registered or deregistered sensibly while the endpoint changes.
+    fn require_in_service(&self) -> Result<(), Failure> {
+        let observed = &self.looked()?.observed;
+        let status = observed
+            .endpoints
+            .get(&self.endpoint)
+            .map(|e| e.status.clone());
+        match status {
+            Some(EndpointStatus::InService) | None => Ok(()),
+            Some(status) => Err(Failure::world(format!(
+                "endpoint {} is {status}; try again when it is InService",
+                self.endpoint
+            ))),
+        }
+    }
+
+    /// Registered variants of the endpoint.
+    fn registered(&self) -> Result<Vec<ObservedTarget>, Failure> {
+        let targets = self.looked()?.observed.targets.values();
+        let ours = targets.filter(|held| held.id.endpoint() == Some(&self.endpoint));
+        Ok(ours.cloned().collect())
+    }
+
+    /// What would be lost, because the config does not say it.
+    fn unsaid(&self) -> Result<Vec<String>, Failure> {
+        let looked = self.looked()?;
+        let mut unsaid = Vec::new();
+        for held in self.registered()? {
+            let Some(declared) = looked.fleet.targets.get(&held.id) else {
+                unsaid.push(format!(
+                    "{} is registered, and the config does not declare it",
+                    held.id
+                ));
+                continue;
+            };
+            let policies = looked.observed.policies.get(&held.id).into_iter().flatten();
+            for (name, _) in policies {
+                if !declared.policies.iter().any(|p| p.name == *name) {
+                    unsaid.push(format!(
+                        "policy `{name}` of {} is not in the config",
+                        held.id
+                    ));
+                }
+            }
+        }
+        Ok(unsaid)
+    }
+}
+
+/// Deregisters the variants of an endpoint, so that it can be updated freely.
+pub(super) async fn prepare(
+    common: &Common,
+    options: &PrepareOptions,
+    console: Console,
+) -> Result<u8, Failure> {
+    let scene = Scene::of(common, &options.endpoint, console).await?;
+    scene.require_in_service()?;
+    let unsaid = scene.unsaid()?;
+    if !unsaid.is_empty() {
+        return Err(Failure::world(format!(
+            "deregistering deletes what the config could not bring back: {}; import it first, or delete it",
+            unsaid.join("; ")
+        )));
+    }
+    let registered = scene.registered()?;
+    let looked = scene.looked()?;
+    let endpoint = &scene.endpoint;
+    for held in &registered {
+        console.note(&format!(
+            "{}: will be deregistered, with bounds {}..{}, its policies and scheduled actions; capacity stays",
+            held.id, held.min, held.max
+        ));
+    }
+    if !confirmed(
+        options.yes,
+        &format!("Prepare an update of endpoint {endpoint}?"),
+        console,
+    )? {
+        return Ok(FAILED);
+    }
+    let now = clock_for(&scene.config, &scene.common)
+        .await
+        .0
+        .now()
+        .trunc_subsecs(0);
+    let standing = looked.observed.markers.updates.get(endpoint);
+    let update = standing.cloned().unwrap_or_else(|| PreparedUpdate {
+        by: person(options.by.as_deref()),
+        reason: options.reason.clone(),
+        since: now,
+    });
+    let name = update_marker(&looked.fleet.manage.owner, endpoint);
+    // The marker first: without it the daemon would register again what is deregistered next.
+    let put = looked
+        .ports
+        .alarms
+        .put_marker(&name, &update.describe())
+        .await;
+    put.map_err(|error| Failure::World(error.into()))?;
+    for held in &registered {
+        let gone = looked.ports.scaling.deregister(&held.id).await;
+        gone.map_err(|error| Failure::World(error.into()))?;
+        console.note(&format!("done {}: deregistered", held.id));
+    }
+    console.note(&format!(
+        "Endpoint {endpoint} can be updated now. evenkeel leaves it alone until `evenkeel finish-update {endpoint}`."
+    ));
+    Ok(0)
+}
+
+/// Registers everything again that the config declares for an endpoint.
+pub(super) async fn finish(
+    common: &Common,
+    endpoint: &EndpointName,
+    yes: bool,
+    console: Console,
+) -> Result<u8, Failure> {
+    let mut scene = Scene::of(common, endpoint, console).await?;
+    if !scene
+        .looked()?
+        .observed
+        .markers
+        .updates
+        .contains_key(endpoint)
+    {
+        console.note(&format!("no update of endpoint {endpoint} is prepared"));
+        return Ok(FAILED);
+    }
+    scene.require_in_service()?;
+    let scope = scene.scope.clone();
+    if let Some(looked) = scene.looked.get_mut(&scope) {
+        looked.observed.markers.updates.remove(endpoint);
+        looked.plan = plan(&looked.fleet, &looked.observed, looked.plan.at);
+    }
+    scene.looked.retain(|name, _| *name == scope);
+    print_plans(&scene.looked, &[], &scene.common, console);
+    if !confirmed(
+        yes,
+        &format!("Finish the update of endpoint {endpoint}?"),
+        console,
+    )? {
+        return Ok(FAILED);
+    }
+    let looked = scene.looked()?;
+    let name = update_marker(&looked.fleet.manage.owner, endpoint);
+    // If this is the last that is done, the daemon does the rest.
+    let gone = looked.ports.alarms.delete_alarm(&name).await;
+    gone.map_err(|error| Failure::World(error.into()))?;
+    let no_limit = Safety {
+        max_change: 1.0,
+        always_allowed: usize::MAX,
+    };
+    let done = execute_scope(
+        &scene.config,
+        &scene.common,
+        (&scope, looked),
+        no_limit,
+        console,
+    )
+    .await?;
+    Ok(if done.failed > 0 { FAILED } else { 0 })
+}
+
+fn confirmed(yes: bool, question: &str, console: Console) -> Result<bool, Failure> {
+    if yes {
+        return Ok(true);
+    }
+    if !console.can_ask {
+        return Err(Failure::Usage(
+            "there is no terminal to ask on; pass --yes to go on without being asked".to_owned(),
+        ));
+    }
+    let agreed = console.ask(question);
+    if !agreed {
+        console.note("Nothing was changed.");
+    }
+    Ok(agreed)
+}
