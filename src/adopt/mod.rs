@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use crate::config::target_shape;
 use crate::domain::{
     Bounds, BoundsError, DesiredTarget, Manage, Observation, ObservedPolicy, ObservedPolicyKind,
-    ObservedTarget, OwnerName, Policy, PolicyKind, PolicyName, StepPolicy, StepScaling, TargetId,
-    alarm_name, lint,
+    ObservedTarget, OwnerName, Policy, PolicyKind, PolicyName, StepPolicy, StepScaling, alarm_name,
+    lint,
 };
 
 pub use files::{Call, Operation, read_calls};
@@ -41,20 +41,10 @@ pub struct Found {
 #[must_use]
 pub fn adopt(observed: &Observation) -> Found {
     let mut found = Found::default();
-    for (id, held) in &observed.targets {
-        match id {
-            TargetId::Instances { .. } => {
-                let (adopted, left) = adopt_target(held, observed);
-                found.targets.push(adopted);
-                found.left_policies.extend(left);
-            }
-            TargetId::ProvisionedConcurrency { .. } | TargetId::Copies { .. } => {
-                found.left_out.push(format!(
-                    "{id}: this version does not manage targets that scale {}",
-                    id.dimension().unit()
-                ));
-            }
-        }
+    for held in observed.targets.values() {
+        let (adopted, left) = adopt_target(held, observed);
+        found.targets.push(adopted);
+        found.left_policies.extend(left);
     }
     found
 }

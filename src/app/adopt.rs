@@ -12,13 +12,14 @@ use serde_json::{Value, json};
 use super::connect::sole_scope;
 use super::console::Console;
 use super::failure::{FAILED, Failure};
+use super::stand_in::stand_in;
 use crate::adopt::{Call, Found, Operation, adopt, read_calls, write};
 use crate::aws::{ScopeOptions, connect};
 use crate::cli::{Common, Output};
-use crate::domain::{Bounds, DesiredFleet, Glob, Observation, TargetId};
+use crate::domain::{Bounds, DesiredFleet, Dimension, Glob, Observation};
 use crate::ports::{Clock, NoRequestLog, RequestLog, ScopePorts};
 use crate::runtime::{Observer, SystemClock};
-use crate::sim::engine::{Options, Span, World};
+use crate::sim::engine::{Options, World};
 use crate::sim::wire::{Service, call};
 use crate::sim::{Door, Sandbox, SandboxClock, to_instant};
 
@@ -141,7 +142,7 @@ pub(super) async fn convert(
     calls.sort_by_key(|(_, call)| call.operation);
     let unregistered = unregistered(&calls);
     if bounds.is_none() && !unregistered.is_empty() {
-        let names: Vec<&str> = unregistered.iter().map(String::as_str).collect();
+        let names: Vec<&str> = unregistered.iter().map(|(id, _)| id.as_str()).collect();
         return Err(Failure::Usage(format!(
             "the files do not say the bounds of {}; add the answer of `aws application-autoscaling \
              describe-scalable-targets`, or say them with --bounds 1..4",
@@ -150,12 +151,11 @@ pub(super) async fn convert(
     }
     let now = DateTime::from_timestamp(SystemClock.now().timestamp(), 0).unwrap_or_default();
     let mut world = World::new(Options::default(), 0, to_instant(now));
-    let mut left_out = make_endpoints(&mut world, &calls);
+    let mut left_out = stand_in(&mut world, calls.iter().map(|(_, call)| call));
     if let Some(bounds) = bounds {
-        for id in &unregistered {
+        for (id, dimension) in &unregistered {
             let body = json!({
-                "ServiceNamespace": "sagemaker", "ResourceId": id,
-                "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+                "ServiceNamespace": "sagemaker", "ResourceId": id, "ScalableDimension": dimension,
                 "MinCapacity": bounds.min().get(), "MaxCapacity": bounds.max().get(),
             });
             let registered = call(
@@ -192,61 +192,22 @@ pub(super) async fn convert(
     )
 }
 
-/// Resource ids that have policies, and no registration.
-fn unregistered(calls: &[(String, Call)]) -> BTreeSet<String> {
+/// Resource ids and dimensions that have policies, and no registration.
+fn unregistered(calls: &[(String, Call)]) -> BTreeSet<(String, String)> {
     let of = |operation| {
         let named = calls
             .iter()
             .filter(move |(_, call)| call.operation == operation);
-        named.filter_map(|(_, call)| call.text("ResourceId").map(str::to_owned))
+        named.filter_map(|(_, call)| {
+            let dimension = call.text("ScalableDimension");
+            let dimension = dimension.unwrap_or_else(|| Dimension::Instances.aws_name());
+            Some((call.text("ResourceId")?.to_owned(), dimension.to_owned()))
+        })
     };
-    let registered: BTreeSet<String> = of(Operation::Register).collect();
+    let registered: BTreeSet<(String, String)> = of(Operation::Register).collect();
     of(Operation::PutPolicy)
-        .filter(|id| !registered.contains(id))
+        .filter(|key| !registered.contains(key))
         .collect()
-}
-
-/// Makes the endpoints that the calls are about. They are asynchronous, as only those may go down to zero, and what the
-/// files say of others holds there too.
-fn make_endpoints(world: &mut World, calls: &[(String, Call)]) -> Vec<String> {
-    let mut endpoints: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut left_out = Vec::new();
-    for (_, call) in calls {
-        let (Some(id), Some(dimension)) = (call.text("ResourceId"), call.text("ScalableDimension"))
-        else {
-            continue;
-        };
-        if let Ok(TargetId::Instances { endpoint, variant }) = TargetId::parse(id, dimension) {
-            let variants = endpoints.entry(endpoint.to_string()).or_default();
-            variants.insert(variant.to_string());
-        }
-    }
-    for (endpoint, variants) in endpoints {
-        let variants: Vec<Value> = variants
-            .iter()
-            .map(|name| {
-                json!({
-                    "VariantName": name, "ModelName": "model", "InstanceType": "ml.m5.large",
-                    "InitialInstanceCount": 1, "InitialVariantWeight": 1.0,
-                })
-            })
-            .collect();
-        let config = json!({
-            "EndpointConfigName": endpoint, "ProductionVariants": variants,
-            "AsyncInferenceConfig": { "OutputConfig": { "S3OutputPath": "s3://bucket/path" } },
-        });
-        let made = call(world, Service::SageMaker, "CreateEndpointConfig", config).and_then(|_| {
-            let body = json!({ "EndpointName": endpoint, "EndpointConfigName": endpoint });
-            call(world, Service::SageMaker, "CreateEndpoint", body)
-        });
-        left_out.extend(
-            made.err()
-                .map(|error| format!("endpoint {endpoint}: {}", error.message)),
-        );
-    }
-    let in_service = world.now() + Span::from_secs(3600);
-    world.advance(in_service);
-    left_out
 }
 
 /// Makes the calls, and says which of them AWS would refuse or this version can not keep.

@@ -13,6 +13,7 @@ mod lease;
 mod live;
 mod sandbox;
 mod settings;
+mod stand_in;
 mod update;
 
 pub use failure::{CONFIG, FAILED, Failure, INTERNAL, USAGE};

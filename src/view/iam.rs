@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::domain::{DesiredFleet, EndpointName, Mode, Prune};
+use crate::domain::{DesiredFleet, EndpointName, Mode, OnRemoval, Prune};
 
 /// More endpoints than this are not named one by one: a managed policy has at most 6,144 characters.
 const MOST_NAMES: usize = 25;
@@ -41,15 +41,7 @@ pub fn iam_policy(fleet: &DesiredFleet, mode: Mode, place: IamPlace<'_>) -> Valu
     let mut statements = vec![json!({
         "Sid": "Read",
         "Effect": "Allow",
-        "Action": [
-            "application-autoscaling:DescribeScalableTargets",
-            "application-autoscaling:DescribeScalingActivities",
-            "application-autoscaling:DescribeScalingPolicies",
-            "cloudwatch:DescribeAlarms",
-            "cloudwatch:GetMetricData",
-            "sagemaker:DescribeEndpoint",
-            "sagemaker:ListEndpoints",
-        ],
+        "Action": reads(fleet),
         // None of these can be limited to a resource, or all resources are what they are asked for.
         "Resource": "*",
     })];
@@ -59,13 +51,48 @@ pub fn iam_policy(fleet: &DesiredFleet, mode: Mode, place: IamPlace<'_>) -> Valu
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
-fn writes(fleet: &DesiredFleet, place: IamPlace<'_>) -> [Value; 4] {
+fn reads(fleet: &DesiredFleet) -> Vec<&'static str> {
+    let mut reads = vec![
+        "application-autoscaling:DescribeScalableTargets",
+        "application-autoscaling:DescribeScalingActivities",
+        "application-autoscaling:DescribeScalingPolicies",
+        // Whose a registration is, for `plan` and for what is removed.
+        "application-autoscaling:ListTagsForResource",
+        "cloudwatch:DescribeAlarms",
+        "cloudwatch:GetMetricData",
+        "sagemaker:DescribeEndpoint",
+        "sagemaker:DescribeEndpointConfig",
+        "sagemaker:ListEndpoints",
+    ];
+    let selectors = || fleet.selections.iter().map(|s| &s.selector);
+    if scales_components(fleet) {
+        reads.push("sagemaker:DescribeInferenceComponent");
+        reads.push("sagemaker:ListInferenceComponents");
+    }
+    if selectors().any(|selector| !selector.tags.is_empty()) {
+        reads.push("sagemaker:ListTags");
+    }
+    reads
+}
+
+fn scales_components(fleet: &DesiredFleet) -> bool {
+    let selectors = fleet.selections.iter();
+    fleet.targets.keys().any(|id| id.component().is_some())
+        || selectors
+            .map(|s| &s.selector)
+            .any(|s| s.component.is_some())
+}
+
+fn writes(fleet: &DesiredFleet, place: IamPlace<'_>) -> Vec<Value> {
     let mut scaling = vec![
         "application-autoscaling:PutScalingPolicy",
         "application-autoscaling:RegisterScalableTarget",
     ];
     if fleet.manage.prune != Prune::Never {
         scaling.push("application-autoscaling:DeleteScalingPolicy");
+    }
+    if fleet.manage.on_removal == OnRemoval::Deregister {
+        scaling.push("application-autoscaling:DeregisterScalableTarget");
     }
     let mut alarms = vec![
         "alarm:TargetTracking*".to_owned(),
@@ -85,7 +112,7 @@ fn writes(fleet: &DesiredFleet, place: IamPlace<'_>) -> [Value; 4] {
     let role = format!(
         "aws-service-role/{service}/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
     );
-    [
+    vec![
         json!({
             "Sid": "Scale",
             "Effect": "Allow",
@@ -93,12 +120,14 @@ fn writes(fleet: &DesiredFleet, place: IamPlace<'_>) -> [Value; 4] {
             "Resource": place.arn("application-autoscaling", "scalable-target/*"),
             "Condition": { "StringEquals": { "application-autoscaling:service-namespace": "sagemaker" } },
         }),
+        // Tagging knows no namespace: a condition on one would deny everything.
         json!({
-            "Sid": "CheckedOfTheCaller",
+            "Sid": "TagOwner",
             "Effect": "Allow",
-            "Action": "sagemaker:UpdateEndpointWeightsAndCapacities",
-            "Resource": endpoints(fleet, place),
+            "Action": "application-autoscaling:TagResource",
+            "Resource": place.arn("application-autoscaling", "scalable-target/*"),
         }),
+        checked_of_the_caller(fleet, place),
         json!({
             "Sid": "Alarms",
             "Effect": "Allow",
@@ -115,6 +144,22 @@ fn writes(fleet: &DesiredFleet, place: IamPlace<'_>) -> [Value; 4] {
     ]
 }
 
+/// AWS asks whether the caller may do what it will do for them (aws-autoscaling.md 7.1).
+fn checked_of_the_caller(fleet: &DesiredFleet, place: IamPlace<'_>) -> Value {
+    let mut actions = vec!["sagemaker:UpdateEndpointWeightsAndCapacities"];
+    let mut resources = endpoints(fleet, place);
+    if scales_components(fleet) {
+        actions.push("sagemaker:UpdateInferenceComponentRuntimeConfig");
+        resources.push(place.arn("sagemaker", "inference-component/*"));
+    }
+    json!({
+        "Sid": "CheckedOfTheCaller",
+        "Effect": "Allow",
+        "Action": actions,
+        "Resource": resources,
+    })
+}
+
 /// The declared endpoints, by name while that stays short. SageMaker writes names in ARNs in small letters.
 fn endpoints(fleet: &DesiredFleet, place: IamPlace<'_>) -> Vec<String> {
     let names: BTreeSet<&EndpointName> = fleet
@@ -122,7 +167,7 @@ fn endpoints(fleet: &DesiredFleet, place: IamPlace<'_>) -> Vec<String> {
         .keys()
         .filter_map(|id| id.endpoint())
         .collect();
-    if names.is_empty() || names.len() > MOST_NAMES {
+    if names.is_empty() || names.len() > MOST_NAMES || !fleet.selections.is_empty() {
         return vec![place.arn("sagemaker", "endpoint/*")];
     }
     let arn = |name: &&EndpointName| {
