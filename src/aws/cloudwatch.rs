@@ -11,8 +11,8 @@ use super::convert;
 use super::error::{classify, unreadable};
 use super::pages::turn;
 use crate::domain::{
-    AlarmRule, AlarmState, CustomMetric, Datapoint, MathMetric, MathPart, MissingData, Number,
-    ObservedAlarm,
+    AlarmExtras, AlarmRule, AlarmState, CustomMetric, Datapoint, MathMetric, MathPart, MissingData,
+    Number, ObservedAlarm,
 };
 use crate::ports::{AlarmApi, ApiError, Listing, MetricQuery, MetricSource, absent_is_deleted};
 
@@ -42,7 +42,11 @@ fn alarm(alarm: &MetricAlarm) -> Option<ObservedAlarm> {
         since: alarm.state_transitioned_timestamp().map(convert::time),
         actions: alarm.alarm_actions().to_vec(),
         rule: rule(alarm),
-        description: alarm.alarm_description().map(str::to_owned),
+        extras: AlarmExtras {
+            ok_actions: alarm.ok_actions().to_vec(),
+            insufficient_actions: alarm.insufficient_data_actions().to_vec(),
+            description: alarm.alarm_description().map(str::to_owned),
+        },
     })
 }
 
@@ -129,6 +133,11 @@ fn math_queries(math: &MathMetric) -> Vec<MetricDataQuery> {
     math.parts.iter().map(part).chain([result]).collect()
 }
 
+/// An empty list is left out.
+fn some(list: &[String]) -> Option<Vec<String>> {
+    (!list.is_empty()).then(|| list.to_vec())
+}
+
 fn id(index: usize) -> String {
     format!("q{index}")
 }
@@ -175,16 +184,24 @@ impl AlarmApi for CloudWatch {
         Listing::complete(items)
     }
 
-    async fn put_alarm(&self, name: &str, rule: &AlarmRule, policy: &str) -> Result<(), ApiError> {
+    async fn put_alarm(
+        &self,
+        name: &str,
+        rule: &AlarmRule,
+        policy: &str,
+        keeps: &AlarmExtras,
+    ) -> Result<(), ApiError> {
         let dimension = |(name, value): (&String, &String)| {
             Dimension::builder().name(name).value(value).build()
         };
         self.client
             .put_metric_alarm()
             .alarm_name(name)
-            .alarm_description(DESCRIPTION)
+            .alarm_description(keeps.description.as_deref().unwrap_or(DESCRIPTION))
             .actions_enabled(true)
             .alarm_actions(policy)
+            .set_ok_actions(some(&keeps.ok_actions))
+            .set_insufficient_data_actions(some(&keeps.insufficient_actions))
             .namespace(&rule.metric.namespace)
             .metric_name(&rule.metric.name)
             .set_dimensions(Some(rule.metric.dimensions.iter().map(dimension).collect()))

@@ -205,6 +205,17 @@ impl fmt::Display for AlarmRule {
     }
 }
 
+/// What an alarm has beside driving a policy: it is put back as it was when the alarm is put.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AlarmExtras {
+    /// ARNs of what it does when it turns OK.
+    pub ok_actions: Vec<String>,
+    /// ARNs of what it does when its data runs out.
+    pub insufficient_actions: Vec<String>,
+    /// Its free text; ours when it has none.
+    pub description: Option<String>,
+}
+
 /// One metric alarm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedAlarm {
@@ -222,8 +233,8 @@ pub struct ObservedAlarm {
     pub actions: Vec<String>,
     /// When it goes off; `None` for what our config can not express (metric math, percentiles, bands).
     pub rule: Option<AlarmRule>,
-    /// Free text; ours keep what a person asked for in it.
-    pub description: Option<String>,
+    /// What else it has. The description of ours may keep what a person asked for.
+    pub extras: AlarmExtras,
 }
 
 /// CloudWatch's limit.

@@ -384,7 +384,7 @@ pub fn read_markers<'a>(
         let Some((kind, about)) = MarkerKind::ALL.into_iter().find_map(kind_of) else {
             continue;
         };
-        let text = alarm.description.as_deref().unwrap_or_default();
+        let text = alarm.extras.description.as_deref().unwrap_or_default();
         if read_marker(kind, about, text, &mut markers).is_none() {
             markers.unreadable.push(alarm.name.clone());
         }
@@ -420,7 +420,7 @@ fn read_marker(kind: MarkerKind, about: &str, text: &str, markers: &mut Markers)
 
 #[cfg(test)]
 mod tests {
-    use super::super::alarm::AlarmState;
+    use super::super::alarm::{AlarmExtras, AlarmState};
     use super::*;
 
     fn at(secs: i64) -> DateTime<Utc> {
@@ -450,7 +450,10 @@ mod tests {
             since: None,
             actions: Vec::new(),
             rule: None,
-            description: Some(description.to_owned()),
+            extras: AlarmExtras {
+                description: Some(description.to_owned()),
+                ..AlarmExtras::default()
+            },
         }
     }
 

@@ -36,8 +36,8 @@ mod value;
 
 pub use activity::{Activity, ActivityStatus, NotScaled};
 pub use alarm::{
-    AlarmRule, AlarmState, Comparison, LONGEST_ALARM_NAME, MissingData, ObservedAlarm, UnknownWord,
-    alarm_name, alarm_prefix, target_alarm_prefix,
+    AlarmExtras, AlarmRule, AlarmState, Comparison, LONGEST_ALARM_NAME, MissingData, ObservedAlarm,
+    UnknownWord, alarm_name, alarm_prefix, target_alarm_prefix,
 };
 pub use bounds::{BoundSource, Bounds, BoundsError, Capacity, EffectiveBounds, effective_bounds};
 pub use check::{CheckedPlan, Safety, Violation, check};

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::alarm::{AlarmRule, alarm_prefix};
+use super::alarm::{AlarmExtras, AlarmRule, alarm_prefix};
 use super::bounds::{Bounds, Capacity, EffectiveBounds};
 use super::desired::{Manage, Suspension};
 use super::endpoint::EndpointStatus;
@@ -332,8 +332,8 @@ pub enum Change {
         rule: AlarmRule,
         /// The policy's ARN; `None` when the policy is put before it in the same plan, which tells it.
         arn: Option<String>,
-        /// Whether an alarm of this name stands there now.
-        exists: bool,
+        /// What an alarm of this name has now; `None` when there is none.
+        keeps: Option<AlarmExtras>,
     },
     /// Delete a policy. AWS deletes the alarms of target tracking with it.
     DeletePolicy {

@@ -401,7 +401,7 @@ fn alarm(name: &str, rule: Option<AlarmRule>, policy: &PolicyName) -> ObservedAl
         since: None,
         actions: vec![arn(policy)],
         rule,
-        description: None,
+        extras: AlarmExtras::default(),
     }
 }
 

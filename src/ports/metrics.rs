@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::error::ApiError;
 use super::scaling::Listing;
-use crate::domain::{AlarmRule, CustomMetric, Datapoint, MathMetric, ObservedAlarm};
+use crate::domain::{AlarmExtras, AlarmRule, CustomMetric, Datapoint, MathMetric, ObservedAlarm};
 
 /// A metric to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +27,15 @@ pub trait AlarmApi: Debug + Send + Sync {
     /// The alarms of these names that exist.
     async fn alarms_named(&self, names: &[String]) -> Listing<ObservedAlarm>;
 
-    /// Puts an alarm in full, with its actions enabled and one action: the policy of this ARN.
-    async fn put_alarm(&self, name: &str, rule: &AlarmRule, policy: &str) -> Result<(), ApiError>;
+    /// Puts an alarm in full, with its actions enabled and one action in the state `ALARM`: the policy of this ARN.
+    /// What else it has is put as given: a put replaces everything.
+    async fn put_alarm(
+        &self,
+        name: &str,
+        rule: &AlarmRule,
+        policy: &str,
+        keeps: &AlarmExtras,
+    ) -> Result<(), ApiError>;
 
     /// Puts an alarm that watches nothing and does nothing: it keeps its description. It begins as OK and stays so.
     async fn put_marker(&self, name: &str, description: &str) -> Result<(), ApiError>;

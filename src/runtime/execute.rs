@@ -179,12 +179,16 @@ impl Executor<'_> {
                 policy,
                 rule,
                 arn,
-                ..
+                keeps,
             } => {
                 let Some(arn) = arns.get(policy).or(arn.as_ref()) else {
                     return Err(no_policy_to_drive(policy));
                 };
-                alarms.put_alarm(name, rule, arn).await.map(|()| None)
+                let keeps = keeps.clone().unwrap_or_default();
+                alarms
+                    .put_alarm(name, rule, arn, &keeps)
+                    .await
+                    .map(|()| None)
             }
             Change::DeletePolicy { name, .. } => {
                 scaling.delete_policy(target, name).await.map(|()| None)

@@ -49,7 +49,7 @@ fn target_lines(entry: &TargetPlan, owner: &OwnerName, paint: Paint, lines: &mut
         let sign = match &action.change {
             Change::Register { previous: None, .. }
             | Change::PutPolicy { previous: None, .. }
-            | Change::PutAlarm { exists: false, .. } => "+",
+            | Change::PutAlarm { keeps: None, .. } => "+",
             Change::Register { .. } | Change::PutPolicy { .. } | Change::PutAlarm { .. } => "~",
             Change::DeletePolicy { .. }
             | Change::DeleteAlarm { .. }

@@ -279,7 +279,11 @@ async fn step_policies_alarms_and_suspensions_come_back_as_they_were_put() {
         };
         let arn = ports.scaling.put_policy(&id, &policy).await.unwrap();
         let name = alarm_name(&OwnerName::default(), &id, &policy.name);
-        let put = ports.alarms.put_alarm(&name, &step.alarm, &arn);
+        let keeps = AlarmExtras {
+            ok_actions: vec!["arn:aws:sns:us-east-1:123456789012:calm".to_owned()],
+            ..AlarmExtras::default()
+        };
+        let put = ports.alarms.put_alarm(&name, &step.alarm, &arn, &keeps);
         put.await.unwrap();
         written.push((id, policy, step, arn, name));
     }

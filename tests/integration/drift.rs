@@ -500,3 +500,28 @@ async fn metric_math_that_fails_takes_no_other_value_along() {
     assert_eq!(names, ["evenkeel-invocations_per_instance"]);
     assert!(watch.problems[0].contains("math"), "{:?}", watch.problems);
 }
+
+/// A put replaces all of an alarm, and whoever is paged by it should go on being paged.
+#[tokio::test(start_paused = true)]
+async fn what_else_an_alarm_does_survives_its_mending() {
+    let steps = STEPS.replace("alarm: {", "alarm: { name: theirs,");
+    let world = World::new(ONE, &config(&steps, ""));
+    let sns = "arn:aws:sns:us-east-1:123456789012:calm";
+    world.pass().await;
+    let mut held = serde_json::to_value(alarm(&world, "theirs").unwrap()).unwrap();
+    let fields = held.as_object_mut().unwrap();
+    fields.insert("OKActions".to_owned(), json!([sns]));
+    fields.insert("InsufficientDataActions".to_owned(), json!([sns]));
+    fields.insert("AlarmDescription".to_owned(), json!("page the team"));
+    fields.insert("Threshold".to_owned(), json!(999.0));
+    let put: PutMetricAlarm = request(held);
+    world.aws(|aws| aws.put_metric_alarm(&put).unwrap());
+    assert_eq!(world.pass().await.done, 1);
+    let mended = alarm(&world, "theirs").unwrap();
+    assert!((mended.threshold - 100.0).abs() < 1e-9);
+    assert_eq!(
+        (mended.ok_actions, mended.insufficient_data_actions),
+        (vec![sns.to_owned()], vec![sns.to_owned()])
+    );
+    assert_eq!(mended.alarm_description.as_deref(), Some("page the team"));
+}

@@ -110,7 +110,7 @@ pub(super) fn plan_alarms(
                 policy: policy.name.clone(),
                 rule: wanted.alarm.clone(),
                 arn,
-                exists: alarm.is_some(),
+                keeps: alarm.map(|alarm| alarm.extras.clone()),
             },
             reason,
             effects: Vec::new(),

@@ -20,9 +20,9 @@ use super::engine::api::{
 use super::engine::{ApiError as EngineError, World};
 use super::sandbox::{Sandbox, to_instant, to_time};
 use crate::domain::{
-    Activity, AlarmRule, Bounds, Capacity, Datapoint, MathMetric, OWNER_TAG, ObservedAlarm,
-    ObservedPolicy, ObservedTarget, OwnerName, Policy, PolicyKind, PolicyName, Suspension,
-    TargetId,
+    Activity, AlarmExtras, AlarmRule, Bounds, Capacity, Datapoint, MathMetric, OWNER_TAG,
+    ObservedAlarm, ObservedPolicy, ObservedTarget, OwnerName, Policy, PolicyKind, PolicyName,
+    Suspension, TargetId,
 };
 use crate::ports::{
     AlarmApi, ApiError, ErrorKind, Listing, MetricQuery, MetricSource, RequestLog, ScalingApi,
@@ -358,8 +358,14 @@ impl AlarmApi for Door {
         Listing::complete(items)
     }
 
-    async fn put_alarm(&self, name: &str, rule: &AlarmRule, policy: &str) -> Result<(), ApiError> {
-        let query: PutMetricAlarm = request(alarm_shape(name, rule, policy));
+    async fn put_alarm(
+        &self,
+        name: &str,
+        rule: &AlarmRule,
+        policy: &str,
+        keeps: &AlarmExtras,
+    ) -> Result<(), ApiError> {
+        let query: PutMetricAlarm = request(alarm_shape(name, rule, policy, keeps));
         self.call(CLOUDWATCH, "PutMetricAlarm", |world| {
             world.put_metric_alarm(&query).map(drop)
         })

@@ -11,10 +11,10 @@ use super::super::engine::api::{
 use super::super::sandbox::to_time;
 use super::capacity;
 use crate::domain::{
-    Activity, ActivityStatus, Aggregation, AlarmRule, AlarmState, Cooldown, CustomMetric,
-    MathMetric, MathPart, Metric, MissingData, NotScaled, Number, ObservedAlarm, ObservedPolicy,
-    ObservedPolicyKind, PredefinedMetric, Step, StepScaling, Suspension, TargetId, TargetTracking,
-    TargetValue,
+    Activity, ActivityStatus, Aggregation, AlarmExtras, AlarmRule, AlarmState, Cooldown,
+    CustomMetric, MathMetric, MathPart, Metric, MissingData, NotScaled, Number, ObservedAlarm,
+    ObservedPolicy, ObservedPolicyKind, PredefinedMetric, Step, StepScaling, Suspension, TargetId,
+    TargetTracking, TargetValue,
 };
 
 fn cooldown(secs: Option<i64>) -> Option<Cooldown> {
@@ -85,7 +85,12 @@ fn observed_steps(config: &StepConfiguration) -> Option<StepScaling> {
     })
 }
 
-pub(super) fn alarm_shape(name: &str, rule: &AlarmRule, policy: &str) -> Value {
+pub(super) fn alarm_shape(
+    name: &str,
+    rule: &AlarmRule,
+    policy: &str,
+    keeps: &AlarmExtras,
+) -> Value {
     let dimensions: Vec<Value> = rule
         .metric
         .dimensions
@@ -96,6 +101,9 @@ pub(super) fn alarm_shape(name: &str, rule: &AlarmRule, policy: &str) -> Value {
         "AlarmName": name,
         "ActionsEnabled": true,
         "AlarmActions": [policy],
+        "AlarmDescription": keeps.description,
+        "OKActions": keeps.ok_actions,
+        "InsufficientDataActions": keeps.insufficient_actions,
         "Namespace": rule.metric.namespace,
         "MetricName": rule.metric.name,
         "Dimensions": dimensions,
@@ -134,7 +142,11 @@ pub(super) fn observed_alarm(shape: MetricAlarm) -> ObservedAlarm {
         threshold: Number::new(shape.threshold),
         since: Some(to_time(shape.state_transitioned_timestamp.0)),
         rule: observed_rule(&shape),
-        description: shape.alarm_description,
+        extras: AlarmExtras {
+            ok_actions: shape.ok_actions.clone(),
+            insufficient_actions: shape.insufficient_data_actions.clone(),
+            description: shape.alarm_description.clone(),
+        },
         name: shape.alarm_name,
         actions: shape.alarm_actions,
     }

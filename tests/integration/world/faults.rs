@@ -243,9 +243,16 @@ impl AlarmApi for Faults {
         self.listing("DescribeAlarms", listing)
     }
 
-    async fn put_alarm(&self, name: &str, rule: &AlarmRule, policy: &str) -> Result<(), ApiError> {
+    async fn put_alarm(
+        &self,
+        name: &str,
+        rule: &AlarmRule,
+        policy: &str,
+        keeps: &AlarmExtras,
+    ) -> Result<(), ApiError> {
         self.before_write("PutMetricAlarm", None).await?;
-        let result = self.inner.alarms.put_alarm(name, rule, policy).await;
+        let alarms = &self.inner.alarms;
+        let result = alarms.put_alarm(name, rule, policy, keeps).await;
         self.after_write();
         result
     }
