@@ -137,7 +137,7 @@ pub enum Command {
     Release {
         /// An endpoint, a component or a resource id; `*` and `?` are wildcards.
         #[arg(value_name = "TARGET")]
-        target: String,
+        subject: String,
     },
     /// Deregister the variants of an endpoint, so that it can be updated to another instance type or without one of them.
     #[command(
@@ -213,7 +213,7 @@ pub struct Asked {
     #[arg(long, value_name = "TIME", value_parser = instant)]
     pub until: Option<DateTime<Utc>>,
     /// Why; whoever looks at the target sees it.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub reason: String,
     /// Who asks; else the user of this machine.
     #[arg(long, value_name = "NAME")]
@@ -225,7 +225,7 @@ pub struct Asked {
 pub struct HoldOptions {
     /// An endpoint, a component or a resource id; `*` and `?` are wildcards.
     #[arg(value_name = "TARGET")]
-    pub target: String,
+    pub subject: String,
     /// No scaling in. Without --in and --out, both.
     #[arg(long = "in")]
     pub scale_in: bool,
@@ -242,7 +242,7 @@ pub struct HoldOptions {
 pub struct OverrideOptions {
     /// An endpoint, a component or a resource id; `*` and `?` are wildcards.
     #[arg(value_name = "TARGET")]
-    pub target: String,
+    pub subject: String,
     /// The minimum; the config's unless given.
     #[arg(long, value_name = "N")]
     pub min: Option<u32>,

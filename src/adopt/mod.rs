@@ -68,12 +68,29 @@ fn adopt_target(held: &ObservedTarget, observed: &Observation) -> (Adopted, Vec<
             }
         }
     }
-    let bounds = Bounds::new(held.min, held.max);
+    // AWS holds no others.
+    let mut bounds = Bounds::new(held.min, held.max).unwrap_or_else(BoundsError::swapped);
+    let mut suspended = held.suspended;
+    // What someone asked for a while is not what the config is to say for good.
+    let leases = observed.leases(&held.id);
+    if let Some(lease) = leases.and_then(|leases| leases.hold.as_ref()) {
+        suspended = lease.what.off(suspended);
+        remarks.push(format!(
+            "{} holds its scaling; that is not written here",
+            lease.by
+        ));
+    }
+    if let Some(lease) = leases.and_then(|leases| leases.bounds.as_ref()) {
+        bounds = lease.what.before;
+        remarks.push(format!(
+            "{} overrides its bounds; these are those from before",
+            lease.by
+        ));
+    }
     let target = DesiredTarget {
         id: held.id.clone(),
-        // AWS holds no others.
-        bounds: bounds.unwrap_or_else(BoundsError::swapped),
-        suspended: held.suspended.any().then_some(held.suspended),
+        bounds,
+        suspended: suspended.any().then_some(suspended),
         ignored: BTreeMap::new(),
         policies,
     };

@@ -51,7 +51,7 @@ pub(super) async fn apply(
     console: Console,
 ) -> Result<u8, Failure> {
     let config = load_config(common)?;
-    let looked = look(&config, common).await?;
+    let looked = look(&config, common, console).await?;
     print_plans(
         &looked,
         &violations(&looked, config.safety),

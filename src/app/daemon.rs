@@ -18,7 +18,7 @@ use super::failure::{FAILED, Failure};
 use super::settings::settings;
 use crate::cli::{Common, Logs, Run};
 use crate::config::Config;
-use crate::domain::{Mode, PassReason, ScopeName};
+use crate::domain::{Mode, Note, PassReason, ScopeName};
 use crate::http::{Limits, listen, serve};
 use crate::ports::{Clock, Event, EventSink, Heartbeats, RequestLog, ScopePorts};
 use crate::runtime::{
@@ -169,7 +169,8 @@ impl Daemon {
             .and_then(|config| self.accept(&config).map(|()| settings(&config, now)));
         match outcome {
             Ok(fresh) => {
-                let targets: usize = fresh.fleets.values().map(|fleet| fleet.targets.len()).sum();
+                let declared = fresh.fleets.values();
+                let targets: usize = declared.map(|f| f.targets.len() + f.selections.len()).sum();
                 let mode = fresh.mode;
                 self.settings.send_replace(Arc::new(fresh));
                 self.board.update(|fleet| {
@@ -307,6 +308,7 @@ pub(super) async fn run(common: &Common, options: &Run, console: Console) -> Res
         });
     }
     let (targets, mode) = (config.target_count(), config.daemon.mode);
+    let selections = config.selection_count();
     let parts = Parts {
         config,
         common: common.clone(),
@@ -315,14 +317,29 @@ pub(super) async fn run(common: &Common, options: &Run, console: Console) -> Res
         seed,
     };
     let daemon = Daemon::start(parts, &mut supervisor).await?;
+    let selections = match selections {
+        0 => String::new(),
+        1 => " and 1 selection".to_owned(),
+        n => format!(" and {n} selections"),
+    };
     info!(
-        "supervising {targets} targets in {} mode; status page on http://{}/",
+        "supervising {targets} targets{selections} in {} mode; status page on http://{}/",
         mode.label(),
         daemon.address
     );
     daemon.supervise(supervisor, signals).await?;
     info!("stopped");
     Ok(0)
+}
+
+/// Whether something that is declared can not be done without a person.
+fn any_held(board: &Board, scope: &ScopeName) -> bool {
+    let fleet = board.current();
+    let targets = fleet.scopes.get(scope).into_iter();
+    let mut notes = targets
+        .flat_map(|s| s.targets.values())
+        .flat_map(|t| &t.notes);
+    notes.any(Note::holds)
 }
 
 /// Runs one pass over every scope.
@@ -354,7 +371,7 @@ pub(super) async fn once(common: &Common, console: Console) -> Result<u8, Failur
             Arc::clone(&board),
         );
         let pass = reconciler.pass(PassReason::Once, &stop).await;
-        failed |= !pass.outcome.is_success();
+        failed |= !pass.outcome.is_success() || any_held(&board, &name);
         let (outcome, done) = (pass.outcome.label(), pass.done);
         info!(
             "scope {name}: {outcome}, writes done: {done}, failed: {}",

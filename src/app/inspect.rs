@@ -189,6 +189,7 @@ pub(super) struct Looked {
 pub(super) async fn look(
     config: &Config,
     common: &Common,
+    console: Console,
 ) -> Result<BTreeMap<ScopeName, Looked>, Failure> {
     let log: Arc<dyn RequestLog> = Arc::new(NoRequestLog);
     let all = connect_scopes(config, common, &log).await?;
@@ -209,6 +210,11 @@ pub(super) async fn look(
         if !changed.is_empty() {
             observer.read_owners_of(&changed, &mut observed).await;
             plan = make_plan(&fleet, &observed, now);
+        }
+        if common.target.is_none() {
+            for selector in fleet.idle_selections() {
+                console.note(&format!("evenkeel: nothing fits: {selector}"));
+            }
         }
         looked.insert(
             name,
@@ -289,7 +295,7 @@ pub(super) fn any_held(looked: &BTreeMap<ScopeName, Looked>) -> bool {
 /// Shows what a pass would change.
 pub(super) async fn plan(common: &Common, console: Console) -> Result<u8, Failure> {
     let config = load_config(common)?;
-    let looked = look(&config, common).await?;
+    let looked = look(&config, common, console).await?;
     let refused = violations(&looked, config.safety);
     print_plans(&looked, &refused, common, console);
     for violation in &refused {

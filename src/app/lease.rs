@@ -1,5 +1,7 @@
 //! `hold`, `override` and `release`: what a person asks of targets for a while.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use super::apply::execute_scope;
@@ -8,13 +10,14 @@ use super::connect::load_config;
 use super::console::Console;
 use super::failure::{FAILED, Failure};
 use super::inspect::{Looked, look, warn_of_gaps};
-use crate::cli::{Asked, Common, HoldOptions, OverrideOptions};
+use crate::cli::{Asked, Common, HoldOptions, Output, OverrideOptions};
 use crate::config::Config;
 use crate::domain::{
-    Bounds, BoundsError, Capacity, Change, Hold, Lease, Leases, MarkerKind, Mode, Override, Part,
-    Safety, ScopeName, TargetId, TargetPlan, Verdict, lease_marker, plan,
+    Bounds, BoundsError, Capacity, Change, Glob, Hold, Lease, Leases, MarkerKind, Mode, Note,
+    Observation, Override, Part, Safety, ScopeName, TargetId, TargetPlan, Verdict, lease_marker,
+    plan, unscalable,
 };
-use crate::view::{hold_text, note_text, override_text, wait_text};
+use crate::view::{effect_text, hold_text, note_text, override_text, unscalable_text, wait_text};
 
 /// The longest time that can be asked for: what is to last belongs into the config.
 const LONGEST: TimeDelta = TimeDelta::days(30);
@@ -29,25 +32,33 @@ const NO_LIMIT: Safety = Safety {
 struct Scene {
     config: Config,
     common: Common,
-    looked: std::collections::BTreeMap<ScopeName, Looked>,
+    looked: BTreeMap<ScopeName, Looked>,
     now: DateTime<Utc>,
+    /// What something was asked of.
+    asked: BTreeSet<TargetId>,
 }
 
 impl Scene {
     /// Looks at the targets that `target` means.
     async fn of(common: &Common, target: &str, console: Console) -> Result<Self, Failure> {
+        refuse_what_means_nothing(common)?;
+        let mut config = load_config(common)?;
+        let only = Glob::new(target);
+        for (_, fleet) in config.scopes.values_mut() {
+            fleet.targets.retain(|id, _| id.matches(&only));
+            fleet.only = Some(only.clone());
+        }
         let common = Common {
             target: Some(target.to_owned()),
             ..common.clone()
         };
-        let config = load_config(&common)?;
         if config.daemon.mode == Mode::Observe {
             return Err(Failure::world(
                 "the config says `mode: observe`: evenkeel would not end what is asked for, so it is not begun",
             ));
         }
         let now = clock_for(&config, &common).await.0.now().trunc_subsecs(0);
-        let looked = look(&config, &common).await?;
+        let looked = look(&config, &common, console).await?;
         warn_of_gaps(&looked, console);
         for scope in looked.values() {
             if let Some(gap) = scope.observed.gap(&Part::Alarms) {
@@ -62,6 +73,7 @@ impl Scene {
             common,
             looked,
             now,
+            asked: BTreeSet::new(),
         })
     }
 
@@ -78,20 +90,41 @@ impl Scene {
         if meant.is_empty() {
             let glob = self.common.target.as_deref().unwrap_or_default();
             return Err(Failure::Usage(format!(
-                "{glob}: no declared target matches"
+                "{glob}: no declared target matches; name an endpoint, an inference component, or a resource id"
             )));
         }
         Ok(meant)
     }
 
+    /// A marker that nobody can read may be a hold that someone else's version wrote.
+    fn require_readable(
+        &self,
+        (scope, id): &(ScopeName, TargetId),
+        kind: MarkerKind,
+    ) -> Result<(), Failure> {
+        let Some(looked) = self.looked.get(scope) else {
+            return Ok(());
+        };
+        let name = lease_marker(&looked.fleet.manage.owner, kind, id);
+        if looked.observed.markers.unreadable.contains(&name) {
+            return Err(Failure::world(format!(
+                "alarm `{name}` stands there and is not one that this evenkeel wrote; delete it if nobody needs it"
+            )));
+        }
+        Ok(())
+    }
+
     /// Puts a marker, and remembers it as if it had been read.
     async fn mark(
         &mut self,
-        (scope, id): &(ScopeName, TargetId),
+        target: &(ScopeName, TargetId),
         kind: MarkerKind,
         description: &str,
         change: impl FnOnce(&mut Leases),
     ) -> Result<(), Failure> {
+        self.require_readable(target, kind)?;
+        let (scope, id) = target;
+        self.asked.insert(id.clone());
         let Some(looked) = self.looked.get_mut(scope) else {
             return Ok(());
         };
@@ -114,18 +147,27 @@ impl Scene {
         let mut fine = true;
         for (name, scope) in &mut self.looked {
             scope.plan = plan(&scope.fleet, &scope.observed, self.now);
+            let is_asked = |change: &Change| {
+                matches!(
+                    change,
+                    Change::Register {
+                        previous: Some(_),
+                        ..
+                    } | Change::EndLease { .. }
+                )
+            };
             for entry in &mut scope.plan.targets {
-                let is_asked = |change: &Change| {
-                    matches!(
-                        change,
-                        Change::Register {
-                            previous: Some(_),
-                            ..
-                        } | Change::EndLease { .. }
-                    )
-                };
-                entry.actions.retain(|action| is_asked(&action.change));
-                fine &= tell_what_waits(entry, console);
+                let wanted = self.asked.contains(&entry.id);
+                entry
+                    .actions
+                    .retain(|action| wanted && is_asked(&action.change));
+                for effect in entry.actions.iter().flat_map(|action| &action.effects) {
+                    console.note(&format!("{}: {}", entry.id, effect_text(effect)));
+                }
+            }
+            for id in &self.asked {
+                let entry = scope.plan.targets.iter().find(|entry| entry.id == *id);
+                fine &= tell_what_waits(id, entry, &scope.observed, console);
             }
             let done =
                 execute_scope(&self.config, &self.common, (name, scope), NO_LIMIT, console).await?;
@@ -135,28 +177,50 @@ impl Scene {
     }
 }
 
-/// Whether nothing stands in the way; what does is told.
-fn tell_what_waits(entry: &TargetPlan, console: Console) -> bool {
-    match &entry.verdict {
-        Verdict::Waiting(wait) => {
-            let why = wait_text(wait);
-            console.note(&format!("{}: takes effect when it can: {why}", entry.id));
-            true
+/// Whether what was asked for can be done, now or by itself later; what stands in the way is told.
+fn tell_what_waits(
+    id: &TargetId,
+    entry: Option<&TargetPlan>,
+    observed: &Observation,
+    console: Console,
+) -> bool {
+    let Some(entry) = entry else {
+        let busy = observed.leases(id).is_some();
+        if busy {
+            console.note(&format!(
+                "{id}: is not in the config, and its endpoint is busy; takes effect at a later pass"
+            ));
         }
-        Verdict::Held | Verdict::Changes => {
-            let held: Vec<String> = entry
-                .notes
-                .iter()
-                .filter(|n| n.holds())
-                .map(note_text)
-                .collect();
-            for text in &held {
-                console.note(&format!("{}: {text}", entry.id));
-            }
-            held.is_empty() || !entry.actions.is_empty()
-        }
-        Verdict::Converged => true,
+        return true;
+    };
+    if let Verdict::Waiting(wait) = &entry.verdict {
+        let why = wait_text(wait);
+        console.note(&format!("{id}: takes effect when it can: {why}"));
     }
+    let in_the_way: Vec<&Note> = entry
+        .notes
+        .iter()
+        .filter(|note| matches!(note, Note::CannotScale(_) | Note::LeasesUnseen(_)))
+        .collect();
+    for note in &in_the_way {
+        console.note(&format!("{id}: {}", note_text(note)));
+    }
+    in_the_way.is_empty()
+}
+
+/// Options of other commands that would be passed over in silence.
+pub(super) fn refuse_what_means_nothing(common: &Common) -> Result<(), Failure> {
+    if common.target.is_some() {
+        return Err(Failure::Usage(
+            "--target: this command is told its target without it".to_owned(),
+        ));
+    }
+    if common.output == Output::Json {
+        return Err(Failure::Usage(
+            "--output json: this command has nothing to print as JSON; `status` has".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// When it ends, by whom it is asked for, and why.
@@ -215,9 +279,10 @@ pub(super) async fn hold(
     options: &HoldOptions,
     console: Console,
 ) -> Result<u8, Failure> {
-    let mut scene = Scene::of(common, &options.target, console).await?;
+    let mut scene = Scene::of(common, &options.subject, console).await?;
     let terms = terms(&options.asked, scene.now)?;
     let both = !options.scale_in && !options.scale_out;
+    let mut wanted = Vec::new();
     for target in scene.declared()? {
         let held = registered(&scene, &target)?;
         let standing = leases_of(&scene, &target).hold;
@@ -246,6 +311,11 @@ pub(super) async fn hold(
             since: scene.now,
             until: terms.until,
         };
+        scene.require_readable(&target, MarkerKind::Hold)?;
+        wanted.push((target, lease));
+    }
+    // All of it can be asked for; nothing was until here.
+    for (target, lease) in wanted {
         console.note(&format!("{}: {}", target.1, hold_text(&lease)));
         let text = lease.describe();
         scene
@@ -271,8 +341,9 @@ pub(super) async fn override_bounds(
     if let (Some(min), Some(max)) = (min, max) {
         Bounds::new(min, max).map_err(|error| Failure::Usage(error.to_string()))?;
     }
-    let mut scene = Scene::of(common, &options.target, console).await?;
+    let mut scene = Scene::of(common, &options.subject, console).await?;
     let terms = terms(&options.asked, scene.now)?;
+    let mut wanted = Vec::new();
     for target in scene.declared()? {
         let (held, _) = registered(&scene, &target)?;
         let standing = leases_of(&scene, &target).bounds;
@@ -293,17 +364,30 @@ pub(super) async fn override_bounds(
                 )));
             }
         }
+        let over = Override {
+            min,
+            max,
+            before: standing.map_or(held, |lease| lease.what.before),
+        };
+        let looked = scene.looked.get(&target.0);
+        let refused = looked.zip(base).and_then(|(looked, base)| {
+            unscalable(&target.1, over.on(base.bounds), &looked.observed)
+        });
+        if let Some(why) = refused {
+            let (id, why) = (&target.1, unscalable_text(&why));
+            return Err(Failure::world(format!("{id}: {why}")));
+        }
         let lease = Lease {
-            what: Override {
-                min,
-                max,
-                before: standing.map_or(held, |lease| lease.what.before),
-            },
+            what: over,
             by: terms.by.clone(),
             reason: terms.reason.clone(),
             since: scene.now,
             until: terms.until,
         };
+        scene.require_readable(&target, MarkerKind::Override)?;
+        wanted.push((target, lease));
+    }
+    for (target, lease) in wanted {
         console.note(&format!("{}: {}", target.1, override_text(&lease)));
         let text = lease.describe();
         scene

@@ -12,12 +12,12 @@ use super::connect::load_config;
 use super::console::Console;
 use super::failure::{FAILED, Failure};
 use super::inspect::{Looked, look, print_plans, warn_of_gaps};
-use super::lease::person;
+use super::lease::{person, refuse_what_means_nothing};
 use crate::cli::{Common, PrepareOptions};
 use crate::config::Config;
 use crate::domain::{
-    EndpointName, EndpointStatus, ObservedTarget, PreparedUpdate, Safety, ScopeName, plan,
-    update_marker,
+    EndpointName, EndpointStatus, Glob, Mode, OWNER_TAG, ObservedTarget, PreparedUpdate, Safety,
+    ScopeName, plan, update_marker,
 };
 
 /// The one endpoint that a command is about.
@@ -35,18 +35,29 @@ impl Scene {
         endpoint: &EndpointName,
         console: Console,
     ) -> Result<Self, Failure> {
+        refuse_what_means_nothing(common)?;
+        let mut config = load_config(common)?;
+        // Only the endpoint is looked at, whether the config names it or not.
+        let only = Glob::new(endpoint.as_str());
+        for (_, fleet) in config.scopes.values_mut() {
+            fleet
+                .targets
+                .retain(|id, _| id.endpoint() == Some(endpoint));
+            fleet.only = Some(only.clone());
+        }
         let common = Common {
             target: Some(endpoint.to_string()),
             ..common.clone()
         };
-        let config = load_config(&common)?;
-        let looked = look(&config, &common).await?;
+        let looked = look(&config, &common, console).await?;
         if warn_of_gaps(&looked, console) {
             return Err(Failure::world("nothing is done on half of the facts"));
         }
-        let mut scopes = looked
-            .iter()
-            .filter(|(_, s)| s.observed.endpoints.contains_key(endpoint));
+        // An endpoint that was deleted while its update was prepared is known by that only.
+        let mut scopes = looked.iter().filter(|(_, s)| {
+            s.observed.endpoints.contains_key(endpoint)
+                || s.observed.markers.updates.contains_key(endpoint)
+        });
         let scope = match (scopes.next(), scopes.next()) {
             (Some((name, _)), None) => name.clone(),
             (None, _) => {
@@ -107,6 +118,17 @@ impl Scene {
                 ));
                 continue;
             };
+            let asked = looked
+                .observed
+                .leases(&held.id)
+                .and_then(|l| l.hold.as_ref());
+            let suspended = asked.map_or(held.suspended, |l| l.what.off(held.suspended));
+            if declared.suspended.is_none() && suspended.any() {
+                unsaid.push(format!(
+                    "AWS has {suspended} suspended on {}, and the config says nothing of it (add `suspended:`)",
+                    held.id
+                ));
+            }
             let policies = looked.observed.policies.get(&held.id).into_iter().flatten();
             for (name, _) in policies {
                 if !declared.policies.iter().any(|p| p.name == *name) {
@@ -132,18 +154,33 @@ pub(super) async fn prepare(
     let unsaid = scene.unsaid()?;
     if !unsaid.is_empty() {
         return Err(Failure::world(format!(
-            "deregistering deletes what the config could not bring back: {}; import it first, or delete it",
+            "deregistering deletes what the config could not bring back: {}; declare it first, or remove it",
             unsaid.join("; ")
         )));
     }
     let registered = scene.registered()?;
     let looked = scene.looked()?;
     let endpoint = &scene.endpoint;
+    let standing = looked.observed.markers.updates.get(endpoint);
+    if registered.is_empty() && standing.is_none() {
+        console.note(&format!(
+            "no variant of endpoint {endpoint} is registered: it can be updated as it is"
+        ));
+        return Ok(0);
+    }
+    if scene.config.daemon.mode == Mode::Observe {
+        console.note(
+            "evenkeel: the config says `mode: observe`: only `finish-update` brings back what is deregistered",
+        );
+    }
     for held in &registered {
         console.note(&format!(
             "{}: will be deregistered, with bounds {}..{}, its policies and scheduled actions; capacity stays",
             held.id, held.min, held.max
         ));
+    }
+    for text in lost_tags(looked, &registered).await? {
+        console.note(&text);
     }
     if !confirmed(
         options.yes,
@@ -157,7 +194,6 @@ pub(super) async fn prepare(
         .0
         .now()
         .trunc_subsecs(0);
-    let standing = looked.observed.markers.updates.get(endpoint);
     let update = standing.cloned().unwrap_or_else(|| PreparedUpdate {
         by: person(options.by.as_deref()),
         reason: options.reason.clone(),
@@ -180,6 +216,29 @@ pub(super) async fn prepare(
         "Endpoint {endpoint} can be updated now. evenkeel leaves it alone until `evenkeel finish-update {endpoint}`."
     ));
     Ok(0)
+}
+
+/// Tags that go with their registrations: no config says them.
+async fn lost_tags(looked: &Looked, registered: &[ObservedTarget]) -> Result<Vec<String>, Failure> {
+    let mut lost = Vec::new();
+    for held in registered {
+        let Some(arn) = &held.arn else { continue };
+        let tags = looked.ports.scaling.tags(arn).await;
+        let tags = tags.map_err(|error| Failure::World(error.into()))?;
+        let others: Vec<String> = tags
+            .iter()
+            .filter(|(key, _)| *key != OWNER_TAG)
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        if !others.is_empty() {
+            lost.push(format!(
+                "{}: its tags go with it, to be set again after `finish-update`: {}",
+                held.id,
+                others.join(", ")
+            ));
+        }
+    }
+    Ok(lost)
 }
 
 /// Registers everything again that the config declares for an endpoint.

@@ -1,6 +1,6 @@
 //! Application Auto Scaling.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
@@ -138,7 +138,7 @@ impl ScalingApi for ApplicationAutoScaling {
         absent_is_deleted(deregistered)
     }
 
-    async fn owner(&self, arn: &str) -> Result<Option<OwnerName>, ApiError> {
+    async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, ApiError> {
         let answer = self
             .client
             .list_tags_for_resource()
@@ -146,8 +146,7 @@ impl ScalingApi for ApplicationAutoScaling {
             .send()
             .await
             .map_err(|error| classify("ListTagsForResource", &error))?;
-        let tag = answer.tags().and_then(|tags| tags.get(OWNER_TAG));
-        Ok(tag.and_then(|owner| owner.parse().ok()))
+        Ok(answer.tags.unwrap_or_default().into_iter().collect())
     }
 
     async fn put_policy(&self, target: &TargetId, policy: &Policy) -> Result<String, ApiError> {

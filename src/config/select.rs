@@ -126,12 +126,30 @@ fn read_selection(fields: &Fields<'_>) -> Option<Subject> {
             "remove it: of components the copies are what scales",
         );
     }
+    if kind == Some(Some(EndpointKind::Components)) && component.is_none() {
+        select.report(
+            "`kind: components` without `component` selects nothing: their variants do not scale",
+            "add `component: \"*\"`: of components the copies are what scales",
+        );
+        return None;
+    }
     let serverless = kind == Some(Some(EndpointKind::Serverless));
-    let dimension = match (&component, &dimension) {
+    let chosen = match (&component, &dimension) {
         (Some(_), _) => Some(Dimension::Copies),
         (None, None) if serverless => Some(Dimension::ProvisionedConcurrency),
         (None, node) => read_dimension(node.as_ref()),
     };
+    let has_concurrency = chosen == Some(Dimension::ProvisionedConcurrency);
+    if let (Some(node), Some(Some(kind))) = (&dimension, kind)
+        && has_concurrency != serverless
+    {
+        node.report(
+            format!("a {} endpoint has no {}", kind.name(), node.shown()),
+            "remove `dimension`, or `kind`: provisioned concurrency is of serverless endpoints",
+        );
+        return None;
+    }
+    let dimension = chosen;
     Some(Subject::Selection(Selector {
         endpoint: Glob::new(endpoint?),
         variant: variant?,

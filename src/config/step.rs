@@ -225,10 +225,11 @@ fn read_alarm(node: &Node<'_>, target: &TargetId) -> Option<AlarmRule> {
     let metric = fields
         .require("metric", "{ namespace: …, name: …, statistic: … }")
         .and_then(|node| read_series(&node, target));
-    let threshold = fields
-        .require("threshold", "10")
-        .and_then(|node| node.number())
-        .and_then(Number::new);
+    let threshold = fields.require("threshold", "10");
+    let threshold = threshold.and_then(|node| match &metric {
+        Some((metric, _)) => read_above(&node, metric),
+        None => node.number().and_then(Number::new),
+    });
     let signs = Comparison::ALL.map(|c| (c.sign(), c));
     let comparison = match fields.get("comparison") {
         Some(node) => node.word(&signs),

@@ -396,7 +396,7 @@ fn the_lint_objects_to_what_will_not_do_what_it_looks_like() {
                  threshold: 1, comparison: '>'",
                 "{ from: 0, adjust: 1 }",
             ),
-            &["wake-needs-two", "only-grows"],
+            &["wake-needs-two", "wake-without-zero", "only-grows"],
         ),
         (
             tracking(fine)

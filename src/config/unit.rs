@@ -19,6 +19,8 @@ enum Unit {
     Rate,
     /// Percents that add up over cores.
     Cores,
+    /// Percents that add up over accelerators.
+    Gpus,
     /// Percents of something that is 100 when it is full.
     Percent,
     /// A ratio, 1 when it is full.
@@ -44,6 +46,7 @@ fn unit_of_custom(metric: &CustomMetric) -> Unit {
             Unit::Rate
         }
         ("/aws/sagemaker/Endpoints", "CPUUtilization") => Unit::Cores,
+        ("/aws/sagemaker/Endpoints", "GPUUtilization" | "GPUMemoryUtilization") => Unit::Gpus,
         ("AWS/SageMaker", name)
             if name.starts_with("Serverless") && name.ends_with("Utilization") =>
         {
@@ -75,6 +78,7 @@ pub(super) fn read_value(node: &Node<'_>, metric: &Metric) -> Option<Value> {
         (Unit::Rate, "/s" | "per second") => plain(number * 60.0),
         (Unit::Rate, "/min" | "per minute")
         | (Unit::Cores, "% of one core")
+        | (Unit::Gpus, "% of one gpu")
         | (Unit::Percent, "%") => plain(number),
         (Unit::Cores, "% of all cores") => Value {
             number,
@@ -96,6 +100,7 @@ fn remedy(metric: &Metric) -> &'static str {
     match unit_of(metric) {
         Unit::Rate => "write requests per minute, for example 600, or with a unit: 10/s or 600/min",
         Unit::Cores => "write for example `60% of all cores`, or `60% of one core`",
+        Unit::Gpus => "write a number, for example 60, or `60% of one gpu`: they add up over GPUs",
         Unit::Percent => "write a number in the metric's unit, for example 60 or 60%",
         Unit::Ratio => "write a ratio, for example 0.7 or 70%",
         Unit::Plain => "write a number in the metric's unit",

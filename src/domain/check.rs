@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::alarm::{AlarmRule, alarm_name, target_alarm_prefix};
 use super::bounds::{Capacity, effective_bounds};
@@ -20,7 +20,7 @@ use super::target::TargetId;
 /// How much one pass may take away (design promise 8).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Safety {
-    /// The share of the scope's declared targets, 0 to 1, that one pass may shrink.
+    /// The share of the scope's targets, 0 to 1, that one pass may shrink.
     pub max_change: f64,
     /// So many targets may shrink in any fleet, or small fleets could never be changed.
     pub always_allowed: usize,
@@ -76,7 +76,7 @@ pub enum Violation {
     TooMuchAtOnce {
         /// Targets whose maximum or capacity goes down.
         shrinking: usize,
-        /// Declared targets of the scope.
+        /// Declared targets of the scope, and those that go.
         fleet: usize,
         /// How many of them may shrink in one pass.
         allowed: usize,
@@ -128,7 +128,10 @@ pub fn check(
             None => violations.push(Violation::NotDeclared(entry.id.clone())),
         }
     }
-    violations.extend(too_much_at_once(&plan, desired.targets.len(), safety));
+    let undeclared = |t: &&TargetPlan| !desired.targets.contains_key(&t.id);
+    let going = plan.targets.iter().filter(undeclared).count();
+    let fleet = desired.targets.len().saturating_add(going);
+    violations.extend(too_much_at_once(&plan, fleet, safety));
     if violations.is_empty() {
         Ok(CheckedPlan(plan))
     } else {
@@ -347,15 +350,21 @@ fn may_be_removed(
     entry.actions.iter().all(|action| match &action.change {
         Change::Deregister { .. } => goes,
         Change::DeleteAlarm { name } => {
-            goes && name.starts_with(&prefix) && manage.prune != Prune::Never
+            let is_gone = observed.is_complete() && !observed.targets.contains_key(id);
+            (goes || is_gone) && name.starts_with(&prefix) && manage.prune != Prune::Never
         }
         Change::EndLease { kind, .. } => ended(*kind),
         Change::Register { bounds, .. } => {
+            let held = observed.targets.get(id);
             let before = leases
                 .and_then(|l| l.bounds.as_ref())
+                .filter(|l| {
+                    held.is_some_and(|held| {
+                        held.created.signed_duration_since(l.since) < TimeDelta::minutes(5)
+                    })
+                })
                 .map(|l| l.what.before);
-            let held = observed.targets.get(id).map(|t| (t.min, t.max));
-            let same = held == Some((bounds.min(), bounds.max()));
+            let same = held.map(|t| (t.min, t.max)) == Some((bounds.min(), bounds.max()));
             (same && ended(MarkerKind::Hold))
                 || (before == Some(*bounds) && ended(MarkerKind::Override))
         }

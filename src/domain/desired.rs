@@ -7,7 +7,7 @@ use super::bounds::Bounds;
 use super::lint::Rule;
 use super::name::{OwnerName, PolicyName, ScopeName};
 use super::policy::{Policy, PolicyKind, StepPolicy, TargetTracking};
-use super::select::{Glob, Selection};
+use super::select::{Glob, Picked, Selection, Selector};
 use super::target::TargetId;
 
 /// One target as declared.
@@ -36,8 +36,20 @@ pub struct DesiredFleet {
     pub targets: BTreeMap<TargetId, DesiredTarget>,
     /// Targets that are declared by a description, in the order of the config.
     pub selections: Vec<Selection>,
+    /// Targets that selections picked, with the number of the selection.
+    pub picked: Picked,
     /// Only what fits this pattern is looked at; then what is not here need not be undeclared.
     pub only: Option<Glob>,
+}
+
+impl DesiredFleet {
+    /// Selections that picked nothing, once they were worked into targets.
+    pub fn idle_selections(&self) -> impl Iterator<Item = &Selector> {
+        let selections = self.selections.iter().enumerate();
+        let idle =
+            selections.filter(|(number, _)| !self.picked.values().any(|from| from == number));
+        idle.map(|(_, selection)| &selection.selector)
+    }
 }
 
 impl DesiredTarget {
@@ -190,6 +202,7 @@ impl DesiredFleet {
             manage: Manage::default(),
             targets: BTreeMap::new(),
             selections: Vec::new(),
+            picked: Picked::new(),
             only: None,
         }
     }

@@ -66,6 +66,10 @@ pub struct ScopeSnapshot {
     pub targets: BTreeMap<TargetId, TargetSnapshot>,
     /// Registered targets that the config does not name.
     pub unmanaged: Vec<TargetId>,
+    /// What someone asks for a while of targets that the config does not name.
+    pub asked: BTreeMap<TargetId, Leases>,
+    /// Selections of the config that nothing fits.
+    pub idle_selections: Vec<String>,
     /// Endpoints of which no variant is declared or registered: nobody scales them.
     pub unscaled: Vec<EndpointName>,
     /// What the watcher last saw.

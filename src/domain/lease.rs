@@ -143,14 +143,16 @@ impl Leases {
         ends.into_iter().flatten().filter(|end| *end > now).min()
     }
 
-    /// How long ago the oldest of those that are over ended; they should be gone.
+    /// What ended first of those that are over, and when; they should be gone.
     #[must_use]
-    pub fn overdue(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let ends = [
-            self.hold.as_ref().map(|l| l.until),
-            self.bounds.as_ref().map(|l| l.until),
-        ];
-        ends.into_iter().flatten().filter(|end| *end <= now).min()
+    pub fn overdue(&self, now: DateTime<Utc>) -> Option<(DateTime<Utc>, MarkerKind)> {
+        let hold = self.hold.as_ref().map(|l| (l.until, MarkerKind::Hold));
+        let over = self
+            .bounds
+            .as_ref()
+            .map(|l| (l.until, MarkerKind::Override));
+        let ends = [hold, over].into_iter().flatten();
+        ends.filter(|(end, _)| *end <= now).min()
     }
 }
 

@@ -100,6 +100,9 @@ impl TargetPlan {
         match &action.change {
             Change::Register { previous: None, .. } | Change::EndLease { .. } => Some(Who::Owned),
             Change::Register { .. } | Change::Deregister { .. } => self.registration,
+            Change::PutPolicy { previous: None, .. } | Change::PutAlarm { keeps: None, .. } => {
+                Some(Who::Owned)
+            }
             Change::PutPolicy { policy, .. } => Some(or(manage.owns(&policy.name), Who::Adopted)),
             Change::DeletePolicy { name, .. } => Some(or(manage.owns(name), Who::Unknown)),
             Change::PutAlarm { name, .. } => Some(or(is_our_alarm(name), Who::Adopted)),

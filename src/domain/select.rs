@@ -197,11 +197,7 @@ pub fn placeholder(dimension: Dimension) -> Option<TargetId> {
 /// A target that is declared by name is not selected; of two selections the first one counts. What was picked before
 /// and can not be seen now stays: a partial look lets nothing go.
 #[must_use]
-pub fn expand(
-    declared: &DesiredFleet,
-    observed: &Observation,
-    before: &Picked,
-) -> (DesiredFleet, Picked) {
+pub fn expand(declared: &DesiredFleet, observed: &Observation, before: &Picked) -> DesiredFleet {
     let mut fleet = declared.clone();
     let mut picked = Picked::new();
     for (number, selection) in declared.selections.iter().enumerate() {
@@ -222,7 +218,8 @@ pub fn expand(
     for target in fleet.targets.values_mut() {
         work_out_cores(target, observed);
     }
-    (fleet, picked)
+    fleet.picked = picked;
+    fleet
 }
 
 /// Turns percents of all cores into what the metric counts, percents of one core, where the instance type is known.

@@ -175,6 +175,7 @@ fn desired() -> impl Strategy<Value = DesiredFleet> {
         scope: "test".parse().unwrap(),
         manage,
         selections: Vec::new(),
+        picked: Picked::new(),
         only: None,
         targets: targets
             .into_iter()
@@ -244,11 +245,12 @@ fn gaps() -> impl Strategy<Value = Vec<Gap>> {
     )
 }
 
+fn from_now(hours: i64) -> DateTime<Utc> {
+    at().checked_add_signed(chrono::TimeDelta::hours(hours))
+        .unwrap()
+}
+
 fn lease<T>(what: T, is_over: bool) -> Lease<T> {
-    let from_now = |hours| {
-        at().checked_add_signed(chrono::TimeDelta::hours(hours))
-            .unwrap()
-    };
     Lease {
         what,
         by: "alice".to_owned(),
@@ -364,7 +366,7 @@ fn observe(endpoints: BTreeMap<&str, Held>, gaps: Vec<Gap>) -> Observation {
                 min: a.min(b),
                 max: a.max(b),
                 suspended,
-                created: at(),
+                created: from_now(-24),
                 arn: None,
             },
         );

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 
 use super::error::ApiError;
 use crate::domain::{
-    Action, Activity, CapacityReset, Conflict, Gap, PassSummary, ScopeName, TargetId, Verdict,
-    Violation,
+    Action, Activity, CapacityReset, Conflict, Gap, MarkerKind, PassSummary, ScopeName, TargetId,
+    Verdict, Violation,
 };
 
 /// Something worth telling.
@@ -94,6 +94,8 @@ pub enum Event<'a> {
         scope: &'a ScopeName,
         /// The target.
         target: &'a TargetId,
+        /// Which of the two.
+        kind: MarkerKind,
         /// When it should have ended.
         since: DateTime<Utc>,
     },

@@ -1,5 +1,6 @@
 //! Application Auto Scaling.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
@@ -61,8 +62,8 @@ pub trait ScalingApi: Debug + Send + Sync {
     /// counts as taken away.
     async fn deregister(&self, target: &TargetId) -> Result<(), ApiError>;
 
-    /// Whose tag the registration of this ARN carries.
-    async fn owner(&self, arn: &str) -> Result<Option<OwnerName>, ApiError>;
+    /// The tags of the registration of this ARN.
+    async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, ApiError>;
 
     /// Puts a policy in full, and returns its ARN.
     async fn put_policy(&self, target: &TargetId, policy: &Policy) -> Result<String, ApiError>;

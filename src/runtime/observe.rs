@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::details::{Details, Wanted};
 use super::policies::{PolicyCache, fingerprint};
 use crate::domain::{
-    DesiredFleet, Gap, Markers, Observation, ObservedPolicy, ObservedTarget, OnRemoval, OwnerName,
-    Part, Picked, PolicyName, Selection, TargetId, alarm_prefix, expand, read_markers,
+    DesiredFleet, Gap, Markers, OWNER_TAG, Observation, ObservedPolicy, ObservedTarget, OnRemoval,
+    OwnerName, Part, Picked, PolicyName, Selection, TargetId, alarm_prefix, expand, read_markers,
 };
 use crate::ports::{ApiError, Listing, ScopePorts};
 
@@ -82,8 +82,8 @@ impl Observer {
         if self.picked.0 != declared.selections {
             self.picked = (declared.selections.clone(), Picked::new());
         }
-        let (fleet, picked) = expand(declared, &observed, &self.picked.1);
-        self.picked.1 = picked;
+        let fleet = expand(declared, &observed, &self.picked.1);
+        self.picked.1.clone_from(&fleet.picked);
         if declared.manage.on_removal == OnRemoval::Deregister {
             self.read_owners(&fleet, &mut observed).await;
         }
@@ -172,9 +172,9 @@ impl Observer {
         for id in ids {
             let arn = observed.targets.get(id).and_then(|held| held.arn.clone());
             if let Some(arn) = arn
-                && let Ok(owner) = self.ports.scaling.owner(&arn).await
+                && let Ok(tags) = self.ports.scaling.tags(&arn).await
             {
-                observed.owners.insert(id.clone(), owner);
+                observed.owners.insert(id.clone(), owner_in(&tags));
             }
         }
     }
@@ -190,9 +190,9 @@ impl Observer {
         for held in undeclared {
             let Some(arn) = &held.arn else { continue };
             if !self.owners.contains_key(arn)
-                && let Ok(owner) = self.ports.scaling.owner(arn).await
+                && let Ok(tags) = self.ports.scaling.tags(arn).await
             {
-                self.owners.insert(arn.clone(), owner);
+                self.owners.insert(arn.clone(), owner_in(&tags));
             }
             if let Some(owner) = self.owners.get(arn) {
                 owners.insert(held.id.clone(), owner.clone());
@@ -233,6 +233,11 @@ impl Observer {
         self.named = named;
         settled
     }
+}
+
+/// Whose tag it is.
+fn owner_in(tags: &BTreeMap<String, String>) -> Option<OwnerName> {
+    tags.get(OWNER_TAG)?.parse().ok()
 }
 
 /// Markers that can not be read, as gaps: one of them may be a hold.

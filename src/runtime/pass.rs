@@ -267,7 +267,7 @@ impl Reconciler {
     fn tell_overdue(&mut self, observed: &Observation, now: DateTime<Utc>) {
         let mut overdue = BTreeSet::new();
         for (target, leases) in &observed.markers.leases {
-            let Some(since) = leases.overdue(now) else {
+            let Some((since, kind)) = leases.overdue(now) else {
                 continue;
             };
             if now.signed_duration_since(since) < LATE {
@@ -278,6 +278,7 @@ impl Reconciler {
                 self.events.emit(&Event::LeaseOverdue {
                     scope: &self.scope,
                     target,
+                    kind,
                     since,
                 });
             }
@@ -399,6 +400,11 @@ impl Reconciler {
             })
             .collect();
         let undeclared = |id: &&TargetId| !fleet.targets.contains_key(*id);
+        let leases = observed.markers.leases.iter();
+        let asked = leases.filter(|(id, _)| undeclared(id));
+        let asked = asked
+            .map(|(id, leases)| (id.clone(), leases.clone()))
+            .collect();
         let unmanaged = observed
             .targets
             .keys()
@@ -411,11 +417,18 @@ impl Reconciler {
                 scope.observed_once |= observed.is_complete();
                 scope.targets = targets;
                 scope.unmanaged = unmanaged;
+                scope.asked = asked;
+                scope.idle_selections = idle_selections(fleet);
                 if let Some(unscaled) = unscaled {
                     scope.unscaled = unscaled;
                 }
             });
     }
+}
+
+/// Selections that nothing fits; a typing error looks like that.
+fn idle_selections(fleet: &DesiredFleet) -> Vec<String> {
+    fleet.idle_selections().map(ToString::to_string).collect()
 }
 
 /// The next end of a hold or an override.

@@ -10,8 +10,8 @@ use tracing::{debug, error, info, warn};
 use super::fleet::families;
 use super::metrics::{Counters, Fault, TargetLabels, target_values};
 use crate::domain::{
-    Activity, ActivityStatus, FleetSnapshot, PassOutcome, PassSummary, ScopeName, TargetId,
-    Verdict, Wait,
+    Activity, ActivityStatus, FleetSnapshot, MarkerKind, PassOutcome, PassSummary, ScopeName,
+    TargetId, Verdict, Wait,
 };
 use crate::ports::{Event, EventSink, RequestLog};
 use crate::view::{action_line, activity_line, conflict_text, reason_text, reset_text, wait_text};
@@ -111,12 +111,19 @@ impl Telemetry {
         }
     }
 
-    fn overdue(&self, scope: &ScopeName, target: &TargetId, since: DateTime<Utc>) {
+    fn overdue(
+        &self,
+        scope: &ScopeName,
+        target: &TargetId,
+        kind: MarkerKind,
+        since: DateTime<Utc>,
+    ) {
+        let kind = kind.word();
         self.problem(scope, "lease_overdue");
         let since = since.format("%Y-%m-%d %H:%M UTC");
         error!(
             %scope, target.id = %target,
-            "{target}: a hold or an override that was to end at {since} stands still"
+            "{target}: the {kind} that was to end at {since} still stands"
         );
     }
 
@@ -256,8 +263,9 @@ impl EventSink for Telemetry {
             Event::LeaseOverdue {
                 scope,
                 target,
+                kind,
                 since,
-            } => self.overdue(scope, target, *since),
+            } => self.overdue(scope, target, *kind, *since),
             Event::PassEnded { scope, summary } => self.pass_ended(scope, summary),
             Event::Scaling { scope, activity } => self.scaling(scope, activity),
             Event::WatchFailed { scope, error } => {

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::words::{action_line, change_text, effect_text, note_text, reason_text, wait_text};
 use super::{Lines, Paint, Tone};
-use crate::domain::{Change, OwnerName, Plan, TargetPlan, Verdict, Violation, Wait, Who};
+use crate::domain::{
+    BoundSource, Change, OwnerName, Plan, TargetPlan, Verdict, Violation, Wait, Who,
+};
 
 /// The plans of all scopes as text: every target with what would change and why, or why nothing would.
 #[must_use]
@@ -80,9 +82,12 @@ fn target_lines(entry: &TargetPlan, owner: &OwnerName, paint: Paint, lines: &mut
 }
 
 fn summary(plans: &[Plan]) -> String {
-    let entries = || plans.iter().flat_map(|plan| &plan.targets);
+    // What is not declared any more counts as a change only.
+    let declared = |t: &&TargetPlan| t.effective.min_source != BoundSource::Held;
+    let all = || plans.iter().flat_map(|plan| &plan.targets);
+    let entries = || all().filter(declared);
     let count = |wanted: fn(&Verdict) -> bool| entries().filter(|t| wanted(&t.verdict)).count();
-    let actions: usize = entries().map(|t| t.actions.len()).sum();
+    let actions: usize = all().map(|t| t.actions.len()).sum();
     let converged = count(|v| *v == Verdict::Converged);
     let waiting = count(|v| matches!(v, Verdict::Waiting(_)));
     let held = count(|v| *v == Verdict::Held);

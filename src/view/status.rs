@@ -38,6 +38,18 @@ pub fn status_text(fleet: &FleetSnapshot, paint: Paint) -> String {
         for (id, target) in &scope.targets {
             target_lines(id, target, scope, paint, &mut lines);
         }
+        for (id, leases) in &scope.asked {
+            let now = scope
+                .last_pass
+                .as_ref()
+                .map_or(DateTime::<Utc>::MIN_UTC, |pass| pass.at);
+            for text in leases_text(leases, now) {
+                lines.push(format!("  {id}, which is not in the config: {text}"));
+            }
+        }
+        for selection in &scope.idle_selections {
+            lines.push(format!("  nothing fits: {selection}"));
+        }
         if !scope.unscaled.is_empty() {
             lines.push(format!(
                 "  endpoints that nobody scales: {}",
@@ -292,7 +304,7 @@ fn target_json(id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) ->
     let capacity = |c: Option<crate::domain::Capacity>| c.map(crate::domain::Capacity::get);
     json!({
         "target": id.resource_id(),
-        "dimension": id.dimension().name(),
+        "dimension": id.dimension().aws_name(),
         "endpoint_status": target.endpoint.as_ref().map(ToString::to_string),
         "capacity": {
             "current": capacity(target.running.as_ref().and_then(|r| r.current)),

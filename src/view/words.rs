@@ -1,6 +1,6 @@
 //! One sentence for each fact.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::{
     Action, ActionReason, Activity, ActivityStatus, CapacityReset, Change, Conflict, Difference,
@@ -146,7 +146,7 @@ pub fn unscalable_text(why: &Unscalable) -> String {
             "provisioned concurrency does not go down to zero; raise `bounds.min` to 1".to_owned()
         }
         Unscalable::AboveMaxConcurrency(limit) => format!(
-            "the variant's MaxConcurrency is {limit}, and provisioned concurrency stays below it; lower `bounds.max`"
+            "the variant's MaxConcurrency is {limit}, and provisioned concurrency does not go above it; lower `bounds.max`"
         ),
     }
 }
@@ -190,12 +190,10 @@ pub fn leases_text(leases: &Leases, now: DateTime<Utc>) -> Vec<String> {
     let hold = leases.hold.as_ref().map(|l| (hold_text(l), l.until));
     let over = leases.bounds.as_ref().map(|l| (override_text(l), l.until));
     let both = hold.into_iter().chain(over);
-    let late = |(text, until): (String, DateTime<Utc>)| {
-        if until <= now {
-            format!("{text}; it should be over")
-        } else {
-            text
-        }
+    let late = |(text, until): (String, DateTime<Utc>)| match now.signed_duration_since(until) {
+        late if late > TimeDelta::minutes(2) => format!("{text}; it should be over"),
+        over if over >= TimeDelta::zero() => format!("{text}; it is ending"),
+        _ => text,
     };
     both.map(late).collect()
 }
@@ -245,8 +243,12 @@ pub fn reason_text(action: &Action) -> String {
 
 fn time_over(change: &Change) -> String {
     match change {
-        Change::EndLease { until, .. } => {
-            format!("it ended at {}", until.format("%Y-%m-%d %H:%M UTC"))
+        Change::EndLease { kind, until, .. } => {
+            format!(
+                "the {} ended at {}",
+                kind.word(),
+                until.format("%Y-%m-%d %H:%M UTC")
+            )
         }
         _ => "a hold or an override ended, and the config does not name the target any more"
             .to_owned(),

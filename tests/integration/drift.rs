@@ -233,12 +233,19 @@ async fn what_evenkeel_named_goes_with_its_declaration_and_takes_its_alarm_along
 
 #[tokio::test(start_paused = true)]
 async fn an_orphaned_alarm_of_ours_is_removed_and_one_of_others_is_not() {
-    let world = World::new(ONE, &config(TRACKING, ""));
+    let two = format!(
+        "{ONE}{}",
+        ONE.replace("endpoints:\n", "").replace("chat", "other")
+    );
+    let world = World::new(&two, &config(TRACKING, ""));
     world.pass().await;
+    // Another target that is registered by someone else, and one that nobody has any more.
+    let other = "endpoint/other/variant/AllTraffic";
     for name in [
         STEP_ALARM,
         "someone/endpoint/chat/variant/AllTraffic/x",
-        "evenkeel/endpoint/other/variant/v/x",
+        "evenkeel/endpoint/gone/variant/v/x",
+        &format!("evenkeel/{other}/x"),
     ] {
         let put: PutMetricAlarm = request(json!({
             "AlarmName": name, "Namespace": "App", "MetricName": "Queue", "Statistic": "Sum", "Period": 60,
@@ -246,8 +253,10 @@ async fn an_orphaned_alarm_of_ours_is_removed_and_one_of_others_is_not() {
         }));
         world.aws(|aws| aws.put_metric_alarm(&put).unwrap());
     }
-    assert_eq!(world.pass().await.done, 1);
+    world.register("other", 1, 2);
+    assert_eq!(world.pass().await.done, 2);
     assert!(alarm(&world, STEP_ALARM).is_none());
+    assert!(alarm(&world, "gone").is_none());
     assert_eq!(alarms(&world).len(), 4);
 }
 

@@ -72,6 +72,8 @@ pub enum Rule {
     NoPolicies,
     /// Kinds of scaling that are suspended for good (row 12).
     Suspended,
+    /// A policy that leaves zero on a target that never goes there.
+    WakeWithoutZero,
     /// An alarm that has had no data for half an hour (rows 5 and 10).
     SilentMetric,
     /// One policy keeps the others from scaling in (row 11).
@@ -94,7 +96,7 @@ pub enum Rule {
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::NameMetricMismatch,
         Self::UtilizationPerCore,
         Self::PerSecondTarget,
@@ -111,6 +113,7 @@ impl Rule {
         Self::FixedBounds,
         Self::NoPolicies,
         Self::Suspended,
+        Self::WakeWithoutZero,
         Self::SilentMetric,
         Self::VetoingPolicy,
         Self::AsyncInvocations,
@@ -142,6 +145,7 @@ impl Rule {
             Self::FixedBounds => "fixed-bounds",
             Self::NoPolicies => "no-policies",
             Self::Suspended => "suspended",
+            Self::WakeWithoutZero => "wake-without-zero",
             Self::SilentMetric => "silent-metric",
             Self::VetoingPolicy => "vetoing-policy",
             Self::AsyncInvocations => "async-invocations",
@@ -179,6 +183,7 @@ impl Rule {
             | Self::FixedBounds
             | Self::NoPolicies
             | Self::Suspended
+            | Self::WakeWithoutZero
             | Self::VetoingPolicy
             | Self::SlowMetrics
             | Self::OutsideBounds
@@ -216,10 +221,9 @@ impl Rule {
                 "steps are distances from the threshold: begin at 0 on the alarm's side of it"
             }
             Self::FixedBounds => "raise `max` or lower `min`",
-            Self::NoPolicies => {
-                "add a policy, for example target tracking on invocations_per_instance"
-            }
+            Self::NoPolicies => "add a policy, for example target tracking on its requests",
             Self::Suspended => "remove it when it has served its purpose",
+            Self::WakeWithoutZero => "remove it, or lower `bounds.min` to 0",
             Self::SilentMetric => {
                 "look for namespace, dimensions and unit; where silence means no load, track FILL(m, 0)"
             }
@@ -309,7 +313,9 @@ fn tracking_findings(policy: &Policy, tracking: &TargetTracking) -> Vec<Objectio
     [
         misnamed(policy, tracking),
         small_target(tracking),
-        custom.and_then(|metric| per_core(metric, tracking.target.get())),
+        custom
+            .filter(|_| !tracking.of_all_cores)
+            .and_then(|metric| per_core(metric, tracking.target.get())),
         custom.and_then(not_proportional),
         custom.and_then(unknown_metric),
         custom.and_then(unit_set),
@@ -474,19 +480,19 @@ fn flapping(tracking: &TargetTracking) -> Option<Objection> {
     let (out, scale_in) = (tracking.scale_out_cooldown, tracking.scale_in_cooldown);
     (!tracking.disable_scale_in && scale_in <= out).then(|| {
         let what = format!(
-            "it scales in {scale_in} after a change and out after {out}, and an instance takes minutes to start"
+            "it scales in {scale_in} after a change and out after {out}, and new capacity takes minutes to start"
         );
         (Rule::FlappingCooldowns, what)
     })
 }
 
+/// What says that something waits while nothing runs.
+const WAKES: [&str; 2] = ["HasBacklogWithoutCapacity", "NoCapacityInvocationFailures"];
+
 fn step_findings(step: &StepPolicy) -> Vec<Objection> {
     let mut found = Vec::new();
     let alarm = &step.alarm;
-    let wakes = matches!(
-        alarm.metric.name.as_str(),
-        "HasBacklogWithoutCapacity" | "NoCapacityInvocationFailures"
-    );
+    let wakes = WAKES.contains(&alarm.metric.name.as_str());
     if wakes && alarm.comparison == Comparison::Greater && alarm.threshold.get() >= 1.0 {
         let what = format!(
             "the alarm asks for more than {}, and one waiting request makes it 1",
@@ -550,6 +556,18 @@ fn target_findings(target: &DesiredTarget) -> Vec<Objection> {
     if bounds.min() == Capacity::ZERO && !policies.is_empty() && !policies.iter().any(adds) {
         let what = "it may go down to 0, and a metric per instance says nothing at 0".to_owned();
         found.push((Rule::NoWakeFromZero, what));
+    }
+    let waking = policies.iter().find(|p| match &p.kind {
+        PolicyKind::Step(step) => WAKES.contains(&step.alarm.metric.name.as_str()),
+        PolicyKind::TargetTracking(_) => false,
+    });
+    if let Some(policy) = waking.filter(|_| bounds.min() > Capacity::ZERO) {
+        let what = format!(
+            "policy `{}` leaves zero, and the minimum is {}",
+            policy.name,
+            bounds.min()
+        );
+        found.push((Rule::WakeWithoutZero, what));
     }
     if !policies.is_empty() && !policies.iter().any(removes) {
         found.push((

@@ -1,6 +1,6 @@
 //! Findings about the world: what AWS holds, and what it makes of the config.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::super::alarm::{AlarmState, ObservedAlarm};
 use super::super::desired::DesiredTarget;
@@ -254,11 +254,7 @@ fn at_max(target: &DesiredTarget, observed: &Observation) -> Option<Objection> {
 fn outside_bounds(target: &DesiredTarget, observed: &Observation) -> Option<Objection> {
     let held = observed.targets.get(&target.id)?;
     let current = observed.capacity(&target.id)?.current?;
-    let endpoint = target
-        .id
-        .endpoint()
-        .and_then(|name| observed.endpoints.get(name))?;
-    let settled = endpoint.status == EndpointStatus::InService;
+    let settled = *status_of(&target.id, observed)?.0 == EndpointStatus::InService;
     (settled && (current < held.min || current > held.max)).then(|| {
         let what = format!(
             "{current} are running, outside of {}..{}: AWS leaves that so until something scales",
@@ -268,17 +264,21 @@ fn outside_bounds(target: &DesiredTarget, observed: &Observation) -> Option<Obje
     })
 }
 
-fn stuck(target: &DesiredTarget, observed: &Observation) -> Option<Objection> {
-    let component = target
-        .id
+/// Status of a target's endpoint or component, and since when.
+fn status_of<'a>(
+    id: &TargetId,
+    observed: &'a Observation,
+) -> Option<(&'a EndpointStatus, DateTime<Utc>)> {
+    let component = id
         .component()
         .and_then(|name| observed.components.get(name));
-    let endpoint = target
-        .id
-        .endpoint()
-        .and_then(|name| observed.endpoints.get(name));
+    let endpoint = id.endpoint().and_then(|name| observed.endpoints.get(name));
     let component = component.map(|c| (&c.status, c.modified));
-    let (status, since) = component.or_else(|| endpoint.map(|e| (&e.status, e.modified)))?;
+    component.or_else(|| endpoint.map(|e| (&e.status, e.modified)))
+}
+
+fn stuck(target: &DesiredTarget, observed: &Observation) -> Option<Objection> {
+    let (status, since) = status_of(&target.id, observed)?;
     let span = observed.at.signed_duration_since(since);
     (*status != EndpointStatus::InService && span >= STUCK_AFTER).then(|| {
         let what = format!(

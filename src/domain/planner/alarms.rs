@@ -137,9 +137,15 @@ fn alarm_differences(
     alarm: &ObservedAlarm,
     arn: Option<&str>,
 ) -> Vec<Difference> {
-    let drives = |yes: bool| if yes { "the policy" } else { "something else" };
     let connected = arn.is_some_and(|arn| alarm.actions.iter().any(|action| action == arn));
-    let action = Difference::between("alarm.action", &drives(connected), &drives(true));
+    let held = match alarm.actions.first() {
+        _ if connected => "the policy",
+        None => "nothing",
+        // Policies get new ARNs with a new registration.
+        Some(action) if action.contains(":policyName/") => "a policy of an earlier registration",
+        Some(_) => "something else",
+    };
+    let action = Difference::between("alarm.action", &held, &"the policy");
     let enabled = Difference::between("alarm.actions_enabled", &alarm.actions_enabled, &true);
     let rule = match &alarm.rule {
         Some(held) if held == wanted => None,

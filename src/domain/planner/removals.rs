@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::super::alarm::target_alarm_prefix;
-use super::super::bounds::{BoundSource, Bounds, BoundsError, EffectiveBounds};
+use super::super::alarm::{alarm_prefix, target_alarm_prefix};
+use super::super::bounds::{BoundSource, Bounds, BoundsError, Capacity, EffectiveBounds};
 use super::super::desired::{DesiredFleet, OnRemoval, Prune};
 use super::super::endpoint::{EndpointStatus, ObservedEndpoint};
+use super::super::name::OwnerName;
 use super::super::observed::{Observation, ObservedTarget, Part};
 use super::super::plan::{Action, ActionReason, Change, Effect, TargetPlan, Verdict};
 use super::super::target::TargetId;
@@ -26,7 +27,89 @@ pub(super) fn plan_removals(
         .values()
         .filter(|held| !desired.targets.contains_key(&held.id) && in_view(&held.id));
     let entry = |held| removal(held, desired, observed, now);
-    undeclared.filter_map(entry).collect()
+    let mut entries: Vec<TargetPlan> = undeclared.filter_map(entry).collect();
+    entries.extend(
+        leftovers(desired, observed, now)
+            .into_iter()
+            .filter(|entry| in_view(&entry.id)),
+    );
+    entries
+}
+
+/// What of ours is left of targets that are neither declared nor registered: markers that are over, and alarms whose
+/// policies went with their target. Endpoints that are deleted leave both behind.
+fn leftovers(
+    desired: &DesiredFleet,
+    observed: &Observation,
+    now: DateTime<Utc>,
+) -> Vec<TargetPlan> {
+    // What selections mean is not known from half a look.
+    if !observed.is_complete() {
+        return Vec::new();
+    }
+    let owner = &desired.manage.owner;
+    let is_known =
+        |id: &TargetId| desired.targets.contains_key(id) || observed.targets.contains_key(id);
+    let mut left: BTreeMap<TargetId, Vec<Action>> = BTreeMap::new();
+    if desired.manage.prune != Prune::Never {
+        for name in observed.alarms.keys() {
+            let Some(id) = alarmed_target(owner, name).filter(|id| !is_known(id)) else {
+                continue;
+            };
+            left.entry(id).or_default().push(Action {
+                change: Change::DeleteAlarm { name: name.clone() },
+                reason: ActionReason::Orphaned,
+                effects: Vec::new(),
+            });
+        }
+    }
+    for (id, leases) in &observed.markers.leases {
+        let ended = ended_leases(id, Some(leases), owner, now);
+        if !is_known(id) && !ended.is_empty() {
+            left.entry(id.clone()).or_default().extend(ended);
+        }
+    }
+    let entry = |(id, actions): (TargetId, Vec<Action>)| TargetPlan {
+        id,
+        effective: EffectiveBounds {
+            bounds: Bounds::new(Capacity::ZERO, Capacity::ZERO)
+                .unwrap_or_else(BoundsError::swapped),
+            min_source: BoundSource::Held,
+            max_source: BoundSource::Held,
+        },
+        verdict: Verdict::Changes,
+        actions,
+        notes: Vec::new(),
+        registration: None,
+    };
+    left.into_iter().map(entry).collect()
+}
+
+/// The target whose policy an alarm of ours drives, as its name tells.
+fn alarmed_target(owner: &OwnerName, name: &str) -> Option<TargetId> {
+    let rest = name.strip_prefix(&alarm_prefix(owner))?;
+    let parts: Vec<&str> = rest.split('/').collect();
+    let resource = match parts.as_slice() {
+        [
+            "endpoint",
+            endpoint,
+            "variant",
+            variant,
+            "concurrency",
+            _policy,
+            ..,
+        ] => {
+            format!("endpoint/{endpoint}/variant/{variant}/concurrency")
+        }
+        ["endpoint", endpoint, "variant", variant, _policy, ..] => {
+            format!("endpoint/{endpoint}/variant/{variant}")
+        }
+        ["inference-component", component, _policy, ..] => {
+            format!("inference-component/{component}")
+        }
+        _ => return None,
+    };
+    TargetId::of_alarm_component(&resource)
 }
 
 fn removal(
@@ -40,7 +123,10 @@ fn removal(
         return None;
     }
     let actions = if is_to_go(id, desired, observed) {
-        deregistration(held, desired, observed)
+        let mut actions = deregistration(held, desired, observed);
+        let owner = &desired.manage.owner;
+        actions.extend(ended_leases(id, observed.leases(id), owner, now));
+        actions
     } else {
         end_of_leases(held, desired, observed, now)
     };
@@ -109,6 +195,11 @@ fn deregistration(
     actions
 }
 
+/// Whether a registration is the one that something was asked of at `since`. That instant is by another clock than AWS's.
+fn is_of(held: &ObservedTarget, since: DateTime<Utc>) -> bool {
+    held.created.signed_duration_since(since) < TimeDelta::minutes(5)
+}
+
 /// Puts back what an override or a hold changed, when it is over.
 fn end_of_leases(
     held: &ObservedTarget,
@@ -121,10 +212,14 @@ fn end_of_leases(
     let Some(leases) = leases.filter(|_| !ended.is_empty()) else {
         return Vec::new();
     };
+    // Someone registered it after that was asked for: it is another registration, and nothing of it is to be undone.
+    let is_older = |since: DateTime<Utc>| is_of(held, since);
     let now_held = Bounds::new(held.min, held.max).unwrap_or_else(BoundsError::swapped);
-    let over = leases.bounds.as_ref().filter(|l| !l.holds(now));
+    let over = leases.bounds.as_ref();
+    let over = over.filter(|l| !l.holds(now) && is_older(l.since));
     let bounds = over.map_or(now_held, |l| l.what.before);
-    let hold = leases.hold.as_ref().filter(|l| !l.holds(now));
+    let hold = leases.hold.as_ref();
+    let hold = hold.filter(|l| !l.holds(now) && is_older(l.since));
     let suspended = hold.map(|l| l.what.off(held.suspended));
     let differs = bounds != now_held || suspended.is_some_and(|s| s != held.suspended);
     let registration = Action {

@@ -6,6 +6,7 @@
 mod endpoints;
 mod shapes;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -269,13 +270,12 @@ impl ScalingApi for Door {
         }))
     }
 
-    async fn owner(&self, arn: &str) -> Result<Option<OwnerName>, ApiError> {
+    async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, ApiError> {
         let query: ResourceArnOnly = request(json!({ "ResourceARN": arn }));
         let answer = self.call(AAS, "ListTagsForResource", |world| {
             world.list_tags_for_resource(&query)
         })?;
-        let tag = answer.tags.and_then(|tags| tags.get(OWNER_TAG).cloned());
-        Ok(tag.and_then(|owner| owner.parse().ok()))
+        Ok(answer.tags.unwrap_or_default())
     }
 
     async fn put_policy(&self, target: &TargetId, policy: &Policy) -> Result<String, ApiError> {

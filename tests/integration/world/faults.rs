@@ -179,9 +179,9 @@ impl ScalingApi for Faults {
         result
     }
 
-    async fn owner(&self, arn: &str) -> Result<Option<OwnerName>, ApiError> {
+    async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, ApiError> {
         self.gate("ListTagsForResource")?;
-        self.inner.scaling.owner(arn).await
+        self.inner.scaling.tags(arn).await
     }
 
     async fn delete_policy(&self, target: &TargetId, policy: &PolicyName) -> Result<(), ApiError> {
