@@ -55,6 +55,10 @@ pub enum ScheduleOrder {
 }
 
 /// The assumptions of a world.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each answers one question about AWS with yes or no"
+)]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// The account that ARNs name.

@@ -341,6 +341,8 @@ fn week_day(part: &str) -> Result<WeekDay, String> {
 mod tests {
     use super::*;
 
+    const NEVER: [u32; 0] = [];
+
     fn cron(text: &str) -> Cron {
         Cron::parse(text).unwrap_or_else(|why| panic!("{text}: {why}"))
     }
@@ -398,12 +400,12 @@ mod tests {
         assert_eq!(days("LW", "?", 2026, 5), [29]);
         assert_eq!(days("LW", "?", 2026, 1), [30]);
         assert_eq!(days("L-2W", "?", 2026, 5), [29]);
-        assert_eq!(days("31W", "?", 2026, 4), [] as [u32; 0]);
+        assert_eq!(days("31W", "?", 2026, 4), NEVER);
         assert_eq!(days("2-4W", "?", 2026, 3), [2, 3, 4]);
         assert_eq!(days("30-2", "?", 2026, 3), [1, 2, 30, 31]);
         // A date that does not exist is taken and never comes.
-        assert_eq!(days("31", "?", 2026, 2), [] as [u32; 0]);
-        assert_eq!(days("L-30", "?", 2026, 2), [] as [u32; 0]);
+        assert_eq!(days("31", "?", 2026, 2), NEVER);
+        assert_eq!(days("L-30", "?", 2026, 2), NEVER);
     }
 
     #[test]
@@ -415,7 +417,7 @@ mod tests {
         assert_eq!(days("?", "FRIL", 2026, 3), [27]);
         assert_eq!(days("?", "2#1", 2026, 3), [2]);
         assert_eq!(days("?", "SUN#5", 2026, 3), [29]);
-        assert_eq!(days("?", "SUN#5", 2026, 2), [] as [u32; 0]);
+        assert_eq!(days("?", "SUN#5", 2026, 2), NEVER);
         let long_weekend = [
             1, 2, 6, 7, 8, 9, 13, 14, 15, 16, 20, 21, 22, 23, 27, 28, 29, 30,
         ];

@@ -3,10 +3,10 @@
 use super::kinds::{empty, extras, target};
 use super::*;
 
-/// 2027-01-15 08:00:00 UTC, a Friday.
-const EIGHT: &str = "cron(0 9 * * ? *)";
+/// An hour after the world begins, which is on 2027-01-15 at 08:00 UTC.
+pub(super) const NINE: &str = "cron(0 9 * * ? *)";
 
-fn prompt() -> Options {
+pub(super) fn prompt() -> Options {
     Options {
         schedule_lateness: SpanRange::secs(0, 0),
         ..exact()
@@ -14,17 +14,21 @@ fn prompt() -> Options {
 }
 
 /// Two instances without load, which may be 1 to 10.
-fn plain() -> World {
+pub(super) fn plain() -> World {
     with(prompt())
 }
 
-fn with(options: Options) -> World {
+pub(super) fn with(options: Options) -> World {
     let mut world = world_with(options, &[0.0], 2);
     register(&mut world, 1, 10);
     world
 }
 
-fn action(name: &str, schedule: &str, members: impl Into<serde_json::Value>) -> PutScheduledAction {
+pub(super) fn action(
+    name: &str,
+    schedule: &str,
+    members: impl Into<serde_json::Value>,
+) -> PutScheduledAction {
     let mut request = json!({
         "ServiceNamespace": "sagemaker", "ResourceId": RESOURCE, "ScalableDimension": INSTANCES,
         "ScheduledActionName": name, "Schedule": schedule,
@@ -37,21 +41,22 @@ fn action(name: &str, schedule: &str, members: impl Into<serde_json::Value>) -> 
     serde_json::from_value(request).unwrap()
 }
 
-fn bounded(min: i64, max: i64) -> serde_json::Value {
+pub(super) fn bounded(min: i64, max: i64) -> serde_json::Value {
     json!({"ScalableTargetAction": {"MinCapacity": min, "MaxCapacity": max}})
 }
 
-fn plan(world: &mut World, name: &str, schedule: &str, members: impl Into<serde_json::Value>) {
+pub(super) fn plan(
+    world: &mut World,
+    name: &str,
+    schedule: &str,
+    members: impl Into<serde_json::Value>,
+) {
     world
         .put_scheduled_action(&action(name, schedule, members))
         .unwrap();
 }
 
-fn refusal(world: &mut World, request: &PutScheduledAction) -> String {
-    world.put_scheduled_action(request).unwrap_err().to_string()
-}
-
-fn listed(world: &World) -> Vec<ScheduledActionShape> {
+pub(super) fn listed(world: &World) -> Vec<ScheduledActionShape> {
     let request = serde_json::from_value(json!({"ServiceNamespace": "sagemaker"})).unwrap();
     world
         .describe_scheduled_actions(&request)
@@ -59,7 +64,7 @@ fn listed(world: &World) -> Vec<ScheduledActionShape> {
         .scheduled_actions
 }
 
-fn bounds(world: &World) -> (u32, u32) {
+pub(super) fn bounds(world: &World) -> (u32, u32) {
     let request = serde_json::from_value(json!({"ServiceNamespace": "sagemaker"})).unwrap();
     let all = world
         .describe_scalable_targets(&request)
@@ -77,7 +82,7 @@ fn suspend(world: &mut World, scheduled: bool) {
     world.register_scalable_target(&request).unwrap();
 }
 
-fn to(world: &mut World, seconds: i64) {
+pub(super) fn to(world: &mut World, seconds: i64) {
     world.advance(START + Span::from_secs(seconds));
 }
 
@@ -91,7 +96,7 @@ fn told(world: &World) -> Vec<(String, String, &'static str)> {
 }
 
 /// How often it ran: activities that an action caused.
-fn runs(world: &World) -> Vec<(i64, &'static str)> {
+pub(super) fn runs(world: &World) -> Vec<(i64, &'static str)> {
     let mut all = activities(world);
     all.reverse();
     let started = |a: &ScalingActivityShape| (a.start_time.0 - START).millis() / 1000;
@@ -104,7 +109,7 @@ fn runs(world: &World) -> Vec<(i64, &'static str)> {
 #[test]
 fn a_run_sets_the_bounds_for_good_and_moves_capacity_into_them() {
     let mut world = plain();
-    plan(&mut world, "day", EIGHT, bounded(4, 12));
+    plan(&mut world, "day", NINE, bounded(4, 12));
     to(&mut world, 3599);
     assert_eq!((bounds(&world), told(&world).len()), ((1, 10), 0));
     to(&mut world, 3600);
@@ -144,7 +149,7 @@ fn a_run_sets_the_bounds_for_good_and_moves_capacity_into_them() {
 #[test]
 fn a_second_activity_comes_only_when_capacity_has_to_move() {
     let mut world = plain();
-    plan(&mut world, "roomy", EIGHT, bounded(2, 5));
+    plan(&mut world, "roomy", NINE, bounded(2, 5));
     plan(&mut world, "tight", "cron(0 10 * * ? *)", bounded(1, 1));
     to(&mut world, 3660);
     assert_eq!((bounds(&world), told(&world).len()), ((2, 5), 1));
@@ -160,7 +165,7 @@ fn one_bound_leaves_the_other_and_may_collide_with_it() {
     plan(
         &mut world,
         "up",
-        EIGHT,
+        NINE,
         json!({"ScalableTargetAction": {"MinCapacity": 3}}),
     );
     let down = json!({"ScalableTargetAction": {"MaxCapacity": 2}});
@@ -194,7 +199,7 @@ fn one_bound_leaves_the_other_and_may_collide_with_it() {
     plan(
         &mut world,
         "up",
-        EIGHT,
+        NINE,
         json!({"ScalableTargetAction": {"MinCapacity": 3}}),
     );
     to(&mut world, 3600);
@@ -208,7 +213,7 @@ fn an_endpoint_that_is_not_scalable_fails_the_run_and_nothing_tries_again() {
             unscalable_runs_set_bounds: set_all_the_same,
             ..prompt()
         });
-        plan(&mut world, "day", EIGHT, bounded(4, 12));
+        plan(&mut world, "day", NINE, bounded(4, 12));
         to(&mut world, 3590);
         world.system_update("chat", Span::from_secs(60)).unwrap();
         to(&mut world, 3600);
@@ -252,7 +257,7 @@ fn a_run_that_came_due_while_suspended_is_lost_also_if_it_would_have_run_later()
     // Suspended when due and not when it would run, and the other way round.
     for (first, second) in [(true, false), (false, true)] {
         let mut world = with(late.clone());
-        plan(&mut world, "day", EIGHT, bounded(3, 10));
+        plan(&mut world, "day", NINE, bounded(3, 10));
         to(&mut world, 3590);
         suspend(&mut world, first);
         to(&mut world, 3603);
@@ -292,9 +297,9 @@ fn actions_of_one_instant_run_in_one_order() {
             schedule_order: order,
             ..exact()
         });
-        plan(&mut world, "b", EIGHT, bounded(1, 5));
+        plan(&mut world, "b", NINE, bounded(1, 5));
         minutes(&mut world, 1);
-        plan(&mut world, "a", EIGHT, bounded(1, 7));
+        plan(&mut world, "a", NINE, bounded(1, 7));
         to(&mut world, 3660);
         assert_eq!((bounds(&world).1, runs(&world).len()), (last, 2));
     }
@@ -409,275 +414,9 @@ fn what_ran_once_stays_listed_unless_the_world_purges() {
 }
 
 #[test]
-fn an_update_keeps_what_it_leaves_out_but_not_the_window() {
-    let mut world = plain();
-    let mut members = bounded(2, 8);
-    members["Timezone"] = "Europe/Berlin".into();
-    members["StartTime"] = (START.millis() / 1000 + 600).into();
-    members["EndTime"] = (START.millis() / 1000 + 900).into();
-    plan(&mut world, "day", EIGHT, members);
-    let first = listed(&world).remove(0);
-    assert!(first.start_time.is_some() && first.end_time.is_some());
-    let uuid_of_target = &world.scaling.targets[0].as_ref().unwrap().uuid;
-    assert_eq!(
-        first.arn,
-        format!(
-            "arn:aws:autoscaling:us-east-1:123456789012:scheduledAction:{uuid_of_target}:resource/sagemaker/\
-             {RESOURCE}:scheduledActionName/day"
-        )
-    );
-    minutes(&mut world, 1);
-    let mut update = action("day", EIGHT, json!({}));
-    update.schedule = None;
-    world.put_scheduled_action(&update).unwrap();
-    let second = listed(&world).remove(0);
-    assert_eq!((second.start_time, second.end_time), (None, None));
-    assert_eq!(second.schedule, EIGHT);
-    assert_eq!(second.timezone.as_deref(), Some("Europe/Berlin"));
-    assert_eq!(second.scalable_target_action, first.scalable_target_action);
-    assert_eq!(
-        (second.arn, second.creation_time),
-        (first.arn, first.creation_time)
-    );
-    // 09:00 in Berlin is 08:00 here, and over; the window that was dropped gives no run.
-    to(&mut world, 3600);
-    assert_eq!(runs(&world), []);
-}
-
-#[test]
-fn bounds_are_replaced_whole_unless_the_world_merges_them() {
-    for (merge, max) in [(false, None), (true, Some(8))] {
-        let mut world = with(Options {
-            scheduled_bounds_merge: merge,
-            ..prompt()
-        });
-        plan(&mut world, "day", EIGHT, bounded(2, 8));
-        plan(
-            &mut world,
-            "day",
-            EIGHT,
-            json!({"ScalableTargetAction": {"MinCapacity": 3}}),
-        );
-        let shown = listed(&world).remove(0).scalable_target_action;
-        assert_eq!((shown.min_capacity, shown.max_capacity), (Some(3), max));
-    }
-}
-
-#[test]
-fn what_was_due_of_an_action_that_is_gone_or_changed_does_not_run() {
-    let late = Options {
-        schedule_lateness: SpanRange::secs(8, 8),
-        ..exact()
-    };
-    let delete = || -> DeleteScheduledAction {
-        serde_json::from_value(json!({
-            "ServiceNamespace": "sagemaker", "ResourceId": RESOURCE, "ScalableDimension": INSTANCES,
-            "ScheduledActionName": "day",
-        }))
-        .unwrap()
-    };
-    let mut world = with(late.clone());
-    plan(&mut world, "day", EIGHT, bounded(2, 8));
-    to(&mut world, 3603);
-    world.delete_scheduled_action(&delete()).unwrap();
-    plan(&mut world, "day", EIGHT, bounded(2, 7));
-    to(&mut world, 3700);
-    assert_eq!((runs(&world), bounds(&world)), (vec![], (1, 10)));
-    world.delete_scheduled_action(&delete()).unwrap();
-    assert_eq!(
-        world.delete_scheduled_action(&delete()).unwrap_err().code,
-        "ObjectNotFoundException"
-    );
-
-    let mut world = with(late);
-    plan(&mut world, "day", EIGHT, bounded(2, 8));
-    to(&mut world, 3603);
-    plan(&mut world, "day", EIGHT, bounded(2, 7));
-    to(&mut world, 3700);
-    assert_eq!(
-        bounds(&world),
-        (2, 7),
-        "the same schedule: it runs, as it is now"
-    );
-}
-
-#[test]
-fn actions_go_with_their_target_and_their_endpoint() {
-    let mut world = plain();
-    plan(&mut world, "day", EIGHT, bounded(4, 12));
-    let ids = json!({
-        "ServiceNamespace": "sagemaker", "ResourceId": RESOURCE, "ScalableDimension": INSTANCES,
-    });
-    world
-        .deregister_scalable_target(&serde_json::from_value(ids).unwrap())
-        .unwrap();
-    assert!(listed(&world).is_empty());
-    register(&mut world, 1, 10);
-    to(&mut world, 3660);
-    assert_eq!(runs(&world), []);
-    plan(&mut world, "day", EIGHT, bounded(4, 12));
-    let name = EndpointNameOnly {
-        endpoint_name: Some("chat".to_owned()),
-    };
-    world.delete_endpoint(&name).unwrap();
-    assert!(listed(&world).is_empty());
-    to(&mut world, 30 * 3600);
-    assert_eq!(runs(&world), []);
-}
-
-#[test]
-fn what_put_refuses() {
-    let mut world = world_with(prompt(), &[0.0], 2);
-    let fine = action("day", EIGHT, bounded(1, 4));
-    let told = refusal(&mut world, &fine);
-    assert!(
-        told.starts_with("ObjectNotFoundException: No scalable target found"),
-        "{told}"
-    );
-    register(&mut world, 1, 10);
-    let day = |members: serde_json::Value| action("day", EIGHT, members);
-    let mut no_schedule = fine.clone();
-    no_schedule.schedule = None;
-    let window = |start: i64, end: i64| {
-        let mut members = bounded(1, 4);
-        members["StartTime"] = start.into();
-        members["EndTime"] = end.into();
-        day(members)
-    };
-    let zone = |name: &str| {
-        let mut members = bounded(1, 4);
-        members["Timezone"] = name.into();
-        day(members)
-    };
-    let wrong = [
-        ("Schedule is required", no_schedule),
-        ("ScalableTargetAction is required", day(json!({}))),
-        (
-            "must have a MinCapacity or a MaxCapacity",
-            day(json!({"ScalableTargetAction": {}})),
-        ),
-        ("must not be negative", day(bounded(-1, 4))),
-        ("cannot be greater than maximum", day(bounded(5, 4))),
-        (
-            "StartTime must be before EndTime",
-            window(1_900_000_000, 1_900_000_000),
-        ),
-        ("not the name of a time zone", zone("+02:00")),
-        ("at 'timezone'", zone("")),
-        (
-            "six fields",
-            action("day", "cron(0 8 * * *)", bounded(1, 4)),
-        ),
-        ("at 'schedule'", action("day", "", bounded(1, 4))),
-        ("at 'scheduledActionName'", action("", EIGHT, bounded(1, 4))),
-        (
-            "at 'scheduledActionName'",
-            action("a:b", EIGHT, bounded(1, 4)),
-        ),
-        (
-            "at 'scheduledActionName'",
-            action("a|b", EIGHT, bounded(1, 4)),
-        ),
-        (
-            "at 'scheduledActionName'",
-            action("a/b", EIGHT, bounded(1, 4)),
-        ),
-        (
-            "at 'scheduledActionName'",
-            action("a ", EIGHT, bounded(1, 4)),
-        ),
-        (
-            "at 'scheduledActionName'",
-            action("a\u{7f}b", EIGHT, bounded(1, 4)),
-        ),
-        (
-            "at 'scheduledActionName'",
-            action(&"x".repeat(257), EIGHT, bounded(1, 4)),
-        ),
-    ];
-    for (part, request) in wrong {
-        let told = refusal(&mut world, &request);
-        assert!(
-            told.starts_with("ValidationException: ") && told.contains(part),
-            "{told}"
-        );
-    }
-    assert!(listed(&world).is_empty(), "nothing came of any of them");
-    plan(&mut world, "a b.ü", EIGHT, bounded(0, 0));
-}
-
-#[test]
-fn two_hundred_actions_are_the_limit_and_come_in_pages() {
-    let mut world = plain();
-    for i in 0..200 {
-        plan(&mut world, &format!("{i:03}"), EIGHT, bounded(1, 10));
-    }
-    let told = refusal(&mut world, &action("one more", EIGHT, bounded(1, 10)));
-    assert!(told.starts_with("LimitExceededException"), "{told}");
-    plan(&mut world, "199", EIGHT, bounded(1, 9));
-    let mut request = DescribeScheduledActions {
-        service_namespace: Some("sagemaker".to_owned()),
-        ..DescribeScheduledActions::default()
-    };
-    let mut names = Vec::new();
-    loop {
-        let page = world.describe_scheduled_actions(&request).unwrap();
-        assert_eq!(page.scheduled_actions.len(), 50);
-        names.extend(
-            page.scheduled_actions
-                .into_iter()
-                .map(|a| a.scheduled_action_name),
-        );
-        request.next_token = page.next_token;
-        if request.next_token.is_none() {
-            break;
-        }
-    }
-    let all: Vec<String> = (0..200).map(|i| format!("{i:03}")).collect();
-    assert_eq!(names, all);
-}
-
-#[test]
-fn listings_can_be_narrowed() {
-    let mut world = plain();
-    plan(&mut world, "a", EIGHT, bounded(1, 10));
-    plan(&mut world, "b", EIGHT, bounded(1, 10));
-    let list = |members: serde_json::Value| {
-        let mut request = json!({"ServiceNamespace": "sagemaker"});
-        request
-            .as_object_mut()
-            .unwrap()
-            .extend(members.as_object().unwrap().clone());
-        let request = serde_json::from_value(request).unwrap();
-        world
-            .describe_scheduled_actions(&request)
-            .map(|r| r.scheduled_actions.len())
-    };
-    assert_eq!(list(json!({"ScheduledActionNames": ["b", "c"]})), Ok(1));
-    assert_eq!(
-        list(json!({"ResourceId": RESOURCE, "ScalableDimension": INSTANCES})),
-        Ok(2)
-    );
-    assert_eq!(
-        list(json!({"ResourceId": "endpoint/other/variant/v"})),
-        Ok(0)
-    );
-    assert_eq!(
-        list(json!({"NextToken": "none"})).unwrap_err().code,
-        "InvalidNextTokenException"
-    );
-    for wrong in [
-        json!({"MaxResults": 51}),
-        json!({"ScalableDimension": INSTANCES}),
-    ] {
-        assert_eq!(list(wrong).unwrap_err().code, "ValidationException");
-    }
-}
-
-#[test]
 fn bounds_that_sagemaker_can_not_serve_fail_with_the_change() {
     let mut world = plain();
-    plan(&mut world, "off", EIGHT, bounded(0, 0));
+    plan(&mut world, "off", NINE, bounded(0, 0));
     to(&mut world, 3600);
     let shown = activities(&world);
     assert_eq!((bounds(&world), capacity(&world)), ((0, 0), (2, 2)));
@@ -699,7 +438,7 @@ fn bounds_that_sagemaker_can_not_serve_fail_with_the_change() {
     world
         .register_scalable_target(&target(id, kinds::CONCURRENCY, 1, 5))
         .unwrap();
-    let mut request = action("up", EIGHT, bounded(6, 9));
+    let mut request = action("up", NINE, bounded(6, 9));
     request.resource_id = Some(id.to_owned());
     request.scalable_dimension = Some(kinds::CONCURRENCY.to_owned());
     world.put_scheduled_action(&request).unwrap();
