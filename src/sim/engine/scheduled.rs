@@ -78,7 +78,7 @@ impl World {
         }
     }
 
-    /// Queues the runs of an action that was just put, as far as they lie in the running minute.
+    /// Queues the runs of an action whose timing begins now, as far as they lie in the running minute.
     pub(crate) fn begin_action(&mut self, run: Run) {
         let now = self.now;
         let Some(action) = self.action_of(run) else {
@@ -88,7 +88,7 @@ impl World {
         let minute = now.floor(Span::MINUTE);
         let due: Vec<Instant> = at_once
             .into_iter()
-            .chain(action.timing.runs_in(minute).filter(|at| *at > now))
+            .chain(action.timing.runs_in(minute))
             .collect();
         for at in due {
             self.schedule(at - now, Event::ActionDue(run));

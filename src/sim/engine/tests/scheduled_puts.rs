@@ -274,3 +274,15 @@ fn listings_can_be_narrowed() {
         assert_eq!(list(wrong).unwrap_err().code, "ValidationException");
     }
 }
+
+#[test]
+fn a_target_that_is_just_registered_may_not_be_seen_yet() {
+    let mut world = with(Options {
+        registration_lag: Span::from_secs(5),
+        ..prompt()
+    });
+    let told = refusal(&mut world, &action("day", NINE, bounded(1, 4)));
+    assert!(told.starts_with("ObjectNotFoundException"), "{told}");
+    to(&mut world, 5);
+    plan(&mut world, "day", NINE, bounded(1, 4));
+}

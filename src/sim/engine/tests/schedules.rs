@@ -458,3 +458,33 @@ fn seeds_decide_the_lateness_and_two_worlds_are_alike() {
     };
     assert_eq!(run(), run());
 }
+
+#[test]
+fn a_run_that_fails_moves_nothing() {
+    let mut world = plain();
+    let by_hand = json!({
+        "EndpointName": "chat",
+        "DesiredWeightsAndCapacities": [{"VariantName": "AllTraffic", "DesiredInstanceCount": 12}],
+    });
+    let by_hand = serde_json::from_value(by_hand).unwrap();
+    world
+        .update_endpoint_weights_and_capacities(&by_hand)
+        .unwrap();
+    plan(
+        &mut world,
+        "collides",
+        NINE,
+        json!({"ScalableTargetAction": {"MinCapacity": 11}}),
+    );
+    plan(
+        &mut world,
+        "fits",
+        "cron(0 10 * * ? *)",
+        json!({"ScalableTargetAction": {"MinCapacity": 2}}),
+    );
+    to(&mut world, 3660);
+    assert_eq!((runs(&world).len(), capacity(&world)), (1, (12, 12)));
+    // The bounds are those that there were, and a run that works pulls into them.
+    to(&mut world, 7200);
+    assert_eq!((bounds(&world), capacity(&world)), ((2, 10), (12, 10)));
+}
