@@ -61,6 +61,8 @@ impl Reason {
 pub(crate) enum Deed {
     /// It set the capacity.
     Set(u32),
+    /// It set the bounds of the target.
+    Bounds { min: Option<u32>, max: Option<u32> },
     /// It set nothing, for a reason.
     Nothing(Reason),
 }
@@ -70,9 +72,11 @@ pub(crate) enum Deed {
 pub(crate) enum Cause {
     /// An alarm triggered a policy.
     Alarm { alarm: Arc<str>, policy: Arc<str> },
-    /// A registration raised the minimum above the running capacity.
+    /// A scheduled action came due.
+    Schedule(Arc<str>),
+    /// A new minimum was above the running capacity.
     Minimum(u32),
-    /// A registration lowered the maximum below it.
+    /// A new maximum was below it.
     Maximum(u32),
 }
 
@@ -105,6 +109,7 @@ impl Activity {
     pub(crate) fn description(&self) -> String {
         match self.deed {
             Deed::Set(to) => format!("Setting desired {} to {to}.", self.unit()),
+            Deed::Bounds { min, max } => format!("Setting {}", bounds_text(min, max)),
             Deed::Nothing(_) => "Attempting to scale due to alarm triggered".to_owned(),
         }
     }
@@ -115,6 +120,7 @@ impl Activity {
             Cause::Alarm { alarm, policy } => {
                 format!("monitor alarm {alarm} in state ALARM triggered policy {policy}")
             }
+            Cause::Schedule(name) => format!("scheduled action name {name} was triggered"),
             Cause::Minimum(min) => format!("minimum capacity was set to {min}"),
             Cause::Maximum(max) => format!("maximum capacity was set to {max}"),
         }
@@ -122,8 +128,13 @@ impl Activity {
 
     /// A comment on the status, in AWS's words.
     pub(crate) fn status_message(&self) -> Option<String> {
-        let Deed::Set(to) = self.deed else {
-            return None;
+        let to = match self.deed {
+            Deed::Set(to) => to,
+            Deed::Nothing(_) => return None,
+            Deed::Bounds { min, max } => {
+                let done = || format!("Successfully set {}", bounds_text(min, max));
+                return Some(self.failure.as_deref().map_or_else(done, str::to_owned));
+            }
         };
         let outcome = match self.status {
             ActivityStatus::InProgress => "Waiting for change to be fulfilled by sagemaker.",
@@ -145,10 +156,18 @@ impl Activity {
     /// Why nothing was scaled.
     pub(crate) fn not_scaled(&self) -> Option<Reason> {
         match self.deed {
-            Deed::Set(_) => None,
+            Deed::Set(_) | Deed::Bounds { .. } => None,
             Deed::Nothing(reason) => Some(reason),
         }
     }
+}
+
+/// Bounds, in AWS's words; those for a single one are assumed.
+fn bounds_text(min: Option<u32>, max: Option<u32>) -> String {
+    let min = min.map(|n| format!("min capacity to {n}"));
+    let max = max.map(|n| format!("max capacity to {n}"));
+    let both: Vec<String> = min.into_iter().chain(max).collect();
+    both.join(" and ")
 }
 
 /// The activities of the account, oldest first.

@@ -21,6 +21,8 @@ pub(crate) enum Purpose {
     Deployment,
     /// How long copies of a component take, and instances for them.
     Copies,
+    /// How late a scheduled action runs.
+    Lateness,
     /// Ids of what clients make.
     Identity,
     /// Ids of activities, which are made when someone asks.
@@ -90,6 +92,7 @@ impl Purpose {
             Self::Identity => 7,
             Self::ActivityIdentity => 8,
             Self::Copies => 9,
+            Self::Lateness => 10,
         }
     }
 }

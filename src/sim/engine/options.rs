@@ -45,7 +45,20 @@ pub struct AlarmShape {
     pub periods: u32,
 }
 
+/// In which order scheduled actions of one target run that come due at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScheduleOrder {
+    /// By name; the last name wins.
+    ByName,
+    /// By when they were first put; the youngest wins.
+    ByCreation,
+}
+
 /// The assumptions of a world.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each answers one question about AWS with yes or no"
+)]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// The account that ARNs name.
@@ -85,6 +98,23 @@ pub struct Options {
     pub fast_low_alarm: AlarmShape,
     /// Default cooldown of every policy of SageMaker targets: 300 s.
     pub default_cooldown: Span,
+    /// From the second at which a scheduled action comes due to its run: 0 to 10 s.
+    pub schedule_lateness: SpanRange,
+    /// Which of two actions of a target that come due at one instant runs first. AWS keeps to one order and does not
+    /// say which; that of their names is assumed.
+    pub schedule_order: ScheduleOrder,
+    /// Whether a scheduled action that finds its endpoint not scalable, and so fails, sets minimum and maximum all the
+    /// same. Not documented; it is assumed to change nothing.
+    pub unscalable_runs_set_bounds: bool,
+    /// Whether a put of a scheduled action with one bound keeps the other one that it had before. Members that are left
+    /// out keep their values; the bounds are one member, which is assumed to be replaced whole.
+    pub scheduled_bounds_merge: bool,
+    /// Whether the activity of an action with one bound names the other one too, as it stands. Only the text with both
+    /// is documented.
+    pub one_sided_texts_name_both: bool,
+    /// How long actions are listed that will never run again. AWS's own examples list past ones, and a purge is not
+    /// documented: for ever.
+    pub expired_actions_kept: Option<Span>,
     /// After a registration, puts may answer `ObjectNotFoundException` for so long. AWS: 0 to 5 s.
     pub registration_lag: Span,
     /// After a write to a target, another one to it answers `ConcurrentUpdateException` for so long. AWS gives no
@@ -156,6 +186,12 @@ impl Default for Options {
                 periods: 90,
             },
             default_cooldown: Span::from_secs(300),
+            schedule_lateness: SpanRange::secs(0, 10),
+            schedule_order: ScheduleOrder::ByName,
+            unscalable_runs_set_bounds: false,
+            scheduled_bounds_merge: false,
+            one_sided_texts_name_both: true,
+            expired_actions_kept: None,
             registration_lag: Span::ZERO,
             concurrent_update_window: Span::ZERO,
             roll_back: Span::from_secs(60),

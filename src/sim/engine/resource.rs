@@ -72,6 +72,22 @@ impl World {
         let index = self.fleet.index_of(endpoint).ok_or_else(gone)?;
         let serving = self.fleet.get(index).ok_or_else(gone)?;
         let held = serving.variant(variant).ok_or_else(gone)?;
+        // A registration would have refused the bounds that lead here; those of a scheduled action are not looked at
+        // before it runs.
+        match held.hosting {
+            Hosting::Instances if to == 0 && serving.queue.is_none() => {
+                return Err(format!(
+                    "The instance count of variant {variant} must be at least 1."
+                ));
+            }
+            Hosting::Serverless(it) if to < 1 || to > it.max_concurrency => {
+                return Err(format!(
+                    "ProvisionedConcurrency {to} of variant {variant} must be between 1 and its MaxConcurrency {}.",
+                    it.max_concurrency
+                ));
+            }
+            Hosting::Instances | Hosting::Serverless(_) | Hosting::Components { .. } => {}
+        }
         let span = Fleet::capacity_span(serving, held, to > held.current, scale_in, now, chance);
         let growth = instances_beyond(serving, variant, to);
         if let Some(refusal) = self.over_quota(&growth) {

@@ -1,9 +1,10 @@
 //! Scalable targets and their policies, as Application Auto Scaling keeps them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::activity::{Activities, Reason};
+use super::scheduled::ScheduledAction;
 use super::series::MetricKey;
 use super::stats::Stat;
 use super::time::{Instant, Span};
@@ -69,6 +70,10 @@ pub(crate) struct ScalableTarget {
     /// Until then puts may not see the registration.
     pub(crate) visible_from: Instant,
     pub(crate) policies: BTreeMap<String, usize>,
+    /// Scheduled actions by name.
+    pub(crate) actions: BTreeMap<Arc<str>, ScheduledAction>,
+    /// When the last of its scheduled actions that have come due runs: the next one does not overtake it.
+    pub(crate) busy_until: Instant,
     /// The last reason for not scaling: identical ones in a row are recorded once.
     pub(crate) last_reason: Option<Reason>,
 }
@@ -185,6 +190,10 @@ pub(crate) struct Scaling {
     pub(crate) policies: Vec<Option<ScalingPolicy>>,
     /// Policies by what an alarm may name as its action: the ARN, with or without suffix.
     pub(crate) policy_of_action: BTreeMap<String, usize>,
+    /// Targets that have scheduled actions: the others cost nothing.
+    pub(crate) scheduled: BTreeSet<usize>,
+    /// Numbers the timings of scheduled actions.
+    pub(crate) next_timing: u64,
     pub(crate) activities: Activities,
     /// Activities whose capacity change runs.
     pub(crate) in_flight: BTreeMap<u64, InFlight>,
@@ -259,6 +268,7 @@ impl Scaling {
         if let Some(target) = self.targets.get_mut(index).and_then(Option::take) {
             let key = (target.resource_id.to_string(), target.dimension.to_string());
             self.target_of.remove(&key);
+            self.scheduled.remove(&index);
         }
         alarms
     }

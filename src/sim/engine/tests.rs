@@ -710,3 +710,5 @@ fn wrong_requests_are_refused_with_awss_codes() {
 
 mod kinds;
 mod limits;
+mod scheduled_puts;
+mod schedules;

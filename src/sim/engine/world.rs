@@ -13,6 +13,7 @@ use super::fleet::Fleet;
 use super::meter::Publishing;
 use super::options::{Options, SpanRange};
 use super::scaling::Scaling;
+use super::scheduled::Run;
 use super::series::Metrics;
 use super::time::{Instant, Span};
 
@@ -25,6 +26,10 @@ pub(crate) enum Event {
     CopiesChanged { component: usize, number: u64 },
     /// Instances that host no copy may have been idle for long enough.
     IdleRelease { endpoint: usize },
+    /// A scheduled action comes due.
+    ActionDue(Run),
+    /// A scheduled action that has come due runs.
+    ActionRuns(Run),
     /// An alarm's signal reaches Application Auto Scaling.
     SignalArrives {
         alarm: usize,
@@ -197,6 +202,7 @@ impl World {
                 .close_minute(now, &self.fleet, &mut self.metrics, &publishing);
             self.next_minute = now + Span::MINUTE;
             self.evaluate(false);
+            self.begin_scheduled_minute();
             if now.minute().rem_euclid(HOUSEKEEPING) == 0 {
                 self.forget();
             }
@@ -257,6 +263,8 @@ impl World {
             }
             Event::CopiesChanged { component, number } => self.finish_copies(component, number),
             Event::IdleRelease { endpoint } => self.release_idle(endpoint),
+            Event::ActionDue(run) => self.action_due(run),
+            Event::ActionRuns(run) => self.run_action(run),
             Event::SignalArrives {
                 alarm,
                 policy,
@@ -321,6 +329,7 @@ impl World {
         let oldest = self.now - options.activity_retention;
         self.scaling.activities.trim(oldest, options.activity_limit);
         self.alarms.trim_history(options.history_limit);
+        self.purge_actions();
     }
 }
 

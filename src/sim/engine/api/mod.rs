@@ -20,6 +20,8 @@ mod policy_spec;
 mod put_policy;
 mod sagemaker_tags;
 mod scalable;
+mod scheduled_actions;
+mod scheduled_shapes;
 mod target_tags;
 mod targets;
 mod variant_specs;
@@ -60,6 +62,10 @@ pub use policies::{
 };
 pub use put_policy::{PutScalingPolicy, PutScalingPolicyResponse};
 pub use sagemaker_tags::{AddTags, ListTags, Tag, TagsResponse};
+pub use scheduled_shapes::{
+    DeleteScheduledAction, DescribeScheduledActions, DescribeScheduledActionsResponse,
+    PutScheduledAction, ScalableTargetAction, ScheduledActionShape,
+};
 pub use target_tags::{ResourceArnOnly, TagMap, TagResource, UntagResource};
 pub use targets::{
     DeregisterScalableTarget, DescribeScalableTargets, DescribeScalableTargetsResponse,

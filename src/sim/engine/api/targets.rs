@@ -289,13 +289,15 @@ impl World {
             created: self.now,
             visible_from: self.now + self.options.registration_lag,
             policies: BTreeMap::new(),
+            actions: BTreeMap::new(),
+            busy_until: self.now,
             last_reason: None,
         }));
         self.scaling.target_of.insert(ids.key(), index);
         Ok(index)
     }
 
-    /// Deregisters a target, with its policies and the alarms that AWS made for them.
+    /// Deregisters a target, with its scheduled actions, its policies and the alarms that AWS made for them.
     ///
     /// # Errors
     /// `ObjectNotFoundException` when there is no such target.
