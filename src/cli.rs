@@ -139,7 +139,7 @@ pub enum Command {
         #[arg(value_name = "TARGET")]
         subject: String,
     },
-    /// Deregister the variants of an endpoint, so that it can be updated to another instance type or without one of them.
+    /// Deregister the variants of an endpoint, so that it can be updated to another instance type or without a variant.
     #[command(
         after_help = "SageMaker refuses such an update while a variant is registered. Capacity stays where it is, and \
             evenkeel leaves the endpoint alone until `finish-update`, also after a crash.\n\nExample:\n  \

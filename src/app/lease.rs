@@ -422,7 +422,7 @@ fn registered(
     Ok((bounds, held.suspended))
 }
 
-/// Ends what was asked for before its time. It works by setting the end to now: a crash in between leaves something that
+/// Ends what was asked for before its time. It works by setting the end to now: a crash in between leaves what
 /// is over, and the daemon ends it.
 pub(super) async fn release(
     common: &Common,

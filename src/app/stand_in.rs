@@ -12,8 +12,8 @@ use crate::sim::wire::{Service, call};
 /// Where components stand that the files do not place.
 const HOST: &str = "evenkeel-host-of-components";
 
-/// Makes what the calls are about, and says what could not be made. Endpoints are asynchronous, as only those may go down
-/// to zero, and what the files say of others holds there too.
+/// Makes what the calls are about, and says what could not be made. Endpoints are asynchronous, as only those may go
+/// down to zero, and what the files say of others holds there too.
 pub(super) fn stand_in<'a>(
     world: &mut World,
     calls: impl Iterator<Item = &'a Call>,

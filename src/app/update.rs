@@ -1,5 +1,5 @@
-//! `prepare-update` and `finish-update`: the dance around an update that removes a variant or changes its instance type,
-//! which SageMaker refuses while the variant is registered (aws-autoscaling.md 5.4).
+//! `prepare-update` and `finish-update`: the dance around an update that removes a variant or changes its instance
+//! type, which SageMaker refuses while the variant is registered (aws-autoscaling.md 5.4).
 //!
 //! What was registered is in the config; that an update is under way is kept in AWS. A crash in between leaves an
 //! endpoint that the daemon leaves alone and tells of, and either command can be given again.

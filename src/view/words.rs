@@ -146,7 +146,8 @@ pub fn unscalable_text(why: &Unscalable) -> String {
             "provisioned concurrency does not go down to zero; raise `bounds.min` to 1".to_owned()
         }
         Unscalable::AboveMaxConcurrency(limit) => format!(
-            "the variant's MaxConcurrency is {limit}, and provisioned concurrency does not go above it; lower `bounds.max`"
+            "the variant's MaxConcurrency is {limit}, and provisioned concurrency does not go above it; lower \
+             `bounds.max`"
         ),
     }
 }

@@ -418,7 +418,10 @@ class WrongCalls(SandboxTest):
             ServiceNamespace="sagemaker", NextToken="no token",
         )  # fmt: skip
         refused(self.scaling.deregister_scalable_target, "ObjectNotFoundException", "No scalable target", **ids("other"))
-        refused(self.scaling.describe_scheduled_actions, "UnknownOperationException", "", ServiceNamespace="sagemaker")
+        refused(
+            self.scaling.get_predictive_scaling_forecast, "UnknownOperationException", "", **ids(), PolicyName="p",
+            StartTime=0, EndTime=60,
+        )  # fmt: skip
 
     def test_sagemaker(self):
         refused = self.refused

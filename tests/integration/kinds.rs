@@ -163,7 +163,8 @@ endpoints:
   - name: small
     variants: [{ name: AllTraffic, serverless: { max_concurrency: 5, provisioned: 1 } }]
   - name: llms
-    variants: [{ name: AllTraffic, instance_type: ml.g5.xlarge, hosts_components: { min_instances: 1, max_instances: 4 } }]
+    variants:
+      - { name: AllTraffic, instance_type: ml.g5.xlarge, hosts_components: { min_instances: 1, max_instances: 4 } }
   - name: live
     variants:
       - { name: AllTraffic, instance_type: ml.m5.large, instances: 1 }
@@ -218,7 +219,10 @@ endpoints:
                     metric: { namespace: /aws/sagemaker/Endpoints, name: CPUUtilization, statistic: Average } } }]";
     let config: String = ["chat", "odd"]
         .map(|name| {
-            format!("  - {{ endpoint: {name}, variant: AllTraffic, bounds: {{ min: 1, max: 4 }}, policies: {policies} }}\n")
+            let bounds = "bounds: { min: 1, max: 4 }";
+            format!(
+                "  - {{ endpoint: {name}, variant: AllTraffic, {bounds}, policies: {policies} }}\n"
+            )
         })
         .concat();
     let world = World::new(world, &format!("targets:\n{config}"));

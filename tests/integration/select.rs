@@ -98,7 +98,8 @@ async fn name_tags_and_kind_must_all_fit() {
 #[tokio::test(start_paused = true)]
 async fn a_named_target_is_not_selected_and_the_first_selection_wins() {
     let config = format!(
-        "targets:\n  - select: {{ endpoint: 'llm-c*' }}\n    bounds: {{ min: 2, max: 3 }}\n  - select: {{ endpoint: '*' }}\n    \
+        "targets:\n  - select: {{ endpoint: 'llm-c*' }}\n    bounds: {{ min: 2, max: 3 }}\n  \
+         - select: {{ endpoint: '*' }}\n    \
          bounds: {{ min: 1, max: 5 }}\n  - {{ endpoint: vision, variant: AllTraffic, bounds: {{ min: 4, max: 4 }}, \
          policies: {POLICIES} }}\n"
     );

@@ -34,7 +34,7 @@ fn config(policies: &str, bounds: &str) -> String {
     )
 }
 
-const TRACKING: &str = "{ target_tracking: { metric: invocations_per_instance, target: 300, scale_out_cooldown: 60s } }";
+const TRACKING: &str = "{ target_tracking: { metric: invocations_per_instance, target: 300, scale_out_cooldown: 1m } }";
 
 fn chat() -> TargetId {
     resource("chat").parse().unwrap()
@@ -276,7 +276,9 @@ async fn a_deployment_that_takes_capacity_away_is_told_once() {
     let line = format!("capacity reset: endpoint/chat/variant/AllTraffic: {full} to 1");
     for (name, retain, told) in [("v2", true, 0), ("v3", false, 1)] {
         endpoint_config(&world, name, 1, &json!({}));
-        let update = json!({ "EndpointName": "chat", "EndpointConfigName": name, "RetainAllVariantProperties": retain });
+        let update = json!({
+            "EndpointName": "chat", "EndpointConfigName": name, "RetainAllVariantProperties": retain,
+        });
         // One process sees both sides of the update.
         let during = world.run_for(Duration::from_mins(30));
         let update = async {

@@ -195,7 +195,7 @@ fn deregistration(
     actions
 }
 
-/// Whether a registration is the one that something was asked of at `since`. That instant is by another clock than AWS's.
+/// Whether a registration is the one that something was asked of at `since`, which is by another clock than AWS's.
 fn is_of(held: &ObservedTarget, since: DateTime<Utc>) -> bool {
     held.created.signed_duration_since(since) < TimeDelta::minutes(5)
 }
