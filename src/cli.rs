@@ -133,12 +133,10 @@ pub enum Command {
     )]
     Override(OverrideOptions),
     /// End holds and overrides before their time.
-    #[command(after_help = "Example:\n  evenkeel release chat")]
-    Release {
-        /// An endpoint, a component or a resource id; `*` and `?` are wildcards.
-        #[arg(value_name = "TARGET")]
-        subject: String,
-    },
+    #[command(
+        after_help = "Without --hold and --override, both end.\n\nExample:\n  evenkeel release chat --hold"
+    )]
+    Release(ReleaseOptions),
     /// Deregister the variants of an endpoint, so that it can be updated to another instance type or without a variant.
     #[command(
         after_help = "SageMaker refuses such an update while a variant is registered. Capacity stays where it is, and \
@@ -249,9 +247,29 @@ pub struct OverrideOptions {
     /// The maximum; the config's unless given.
     #[arg(long, value_name = "N")]
     pub max: Option<u32>,
+    /// Do not ask, although capacity goes away at once.
+    #[arg(long)]
+    pub yes: bool,
     /// For how long, by whom, why.
     #[command(flatten)]
     pub asked: Asked,
+}
+
+/// Options of `release`.
+#[derive(Debug, Clone, Args)]
+pub struct ReleaseOptions {
+    /// An endpoint, a component or a resource id; `*` and `?` are wildcards.
+    #[arg(value_name = "TARGET")]
+    pub subject: String,
+    /// End holds.
+    #[arg(long)]
+    pub hold: bool,
+    /// End overrides.
+    #[arg(long = "override")]
+    pub bounds: bool,
+    /// Do not ask, although capacity goes away at once.
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// Options of `prepare-update`.

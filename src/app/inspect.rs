@@ -226,6 +226,10 @@ pub(super) async fn look(
             },
         );
     }
+    let planned = |scope: &Looked| scope.plan.targets.is_empty() && scope.observed.is_complete();
+    if let (Some(glob), true) = (&common.target, looked.values().all(planned)) {
+        console.note(&format!("evenkeel: {glob}: no target matches"));
+    }
     Ok(looked)
 }
 

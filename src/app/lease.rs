@@ -10,17 +10,21 @@ use super::connect::load_config;
 use super::console::Console;
 use super::failure::{FAILED, Failure};
 use super::inspect::{Looked, look, warn_of_gaps};
-use crate::cli::{Asked, Common, HoldOptions, Output, OverrideOptions};
+use super::update::confirmed;
+use crate::cli::{Asked, Common, HoldOptions, Output, OverrideOptions, ReleaseOptions};
 use crate::config::Config;
 use crate::domain::{
-    Bounds, BoundsError, Capacity, Change, Glob, Hold, Lease, Leases, MarkerKind, Mode, Note,
-    Observation, Override, Part, Safety, ScopeName, TargetId, TargetPlan, Verdict, lease_marker,
-    plan, unscalable,
+    Bounds, BoundsError, Capacity, Change, Effect, Glob, Hold, Lease, Leases, MarkerKind, Mode,
+    Note, Observation, Override, Part, Safety, ScopeName, TargetId, TargetPlan, Verdict,
+    lease_marker, plan, unscalable,
 };
 use crate::view::{effect_text, hold_text, note_text, override_text, unscalable_text, wait_text};
 
 /// The longest time that can be asked for: what is to last belongs into the config.
 const LONGEST: TimeDelta = TimeDelta::days(30);
+
+/// Whoever looks at the target sees it, in one line.
+const LONGEST_REASON: usize = 300;
 
 /// Nothing that is asked for a while is too much at once: it was asked for by name.
 const NO_LIMIT: Safety = Safety {
@@ -34,8 +38,10 @@ struct Scene {
     common: Common,
     looked: BTreeMap<ScopeName, Looked>,
     now: DateTime<Utc>,
-    /// What something was asked of.
+    /// What something is asked of.
     asked: BTreeSet<TargetId>,
+    /// Markers to put, by scope.
+    pending: Vec<(ScopeName, String, String)>,
 }
 
 impl Scene {
@@ -74,6 +80,7 @@ impl Scene {
             looked,
             now,
             asked: BTreeSet::new(),
+            pending: Vec::new(),
         })
     }
 
@@ -90,10 +97,22 @@ impl Scene {
         if meant.is_empty() {
             let glob = self.common.target.as_deref().unwrap_or_default();
             return Err(Failure::Usage(format!(
-                "{glob}: no declared target matches; name an endpoint, an inference component, or a resource id"
+                "{glob}: no declared target matches; name an endpoint, a resource id, or the inference component itself"
             )));
         }
         Ok(meant)
+    }
+
+    /// What is asked of targets that are meant, declared or not.
+    fn held(&self) -> Vec<((ScopeName, TargetId), Leases)> {
+        let of_scope = |(name, scope): (&ScopeName, &Looked)| {
+            let only = scope.fleet.only.clone();
+            let leases = scope.observed.markers.leases.iter();
+            let meant = leases.filter(|(id, _)| only.as_ref().is_none_or(|o| id.matches(o)));
+            let own = meant.map(|(id, leases)| ((name.clone(), id.clone()), leases.clone()));
+            own.collect::<Vec<_>>()
+        };
+        self.looked.iter().flat_map(of_scope).collect()
     }
 
     /// A marker that nobody can read may be a hold that someone else's version wrote.
@@ -114,48 +133,33 @@ impl Scene {
         Ok(())
     }
 
-    /// Puts a marker, and remembers it as if it had been read.
-    async fn mark(
+    /// Plans a marker, as if it had been put and read.
+    fn want(
         &mut self,
         target: &(ScopeName, TargetId),
         kind: MarkerKind,
-        description: &str,
+        description: String,
         change: impl FnOnce(&mut Leases),
     ) -> Result<(), Failure> {
         self.require_readable(target, kind)?;
         let (scope, id) = target;
-        self.asked.insert(id.clone());
         let Some(looked) = self.looked.get_mut(scope) else {
             return Ok(());
         };
+        self.asked.insert(id.clone());
         let name = lease_marker(&looked.fleet.manage.owner, kind, id);
-        let put = looked.ports.alarms.put_marker(&name, description).await;
-        put.map_err(|error| Failure::World(error.into()))?;
-        change(
-            looked
-                .observed
-                .markers
-                .leases
-                .entry(id.clone())
-                .or_default(),
-        );
+        self.pending.push((scope.clone(), name, description));
+        let markers = &mut looked.observed.markers;
+        change(markers.leases.entry(id.clone()).or_default());
         Ok(())
     }
 
-    /// Does to registrations what is asked for now, and nothing else. Returns whether all of it worked.
-    async fn enact(mut self, console: Console) -> Result<bool, Failure> {
-        let mut fine = true;
-        for (name, scope) in &mut self.looked {
+    /// Does what is asked for to registrations now, and nothing else. Capacity that goes away at once has to be agreed
+    /// to. Returns whether all of it worked.
+    async fn enact(mut self, yes: bool, console: Console) -> Result<bool, Failure> {
+        let mut shrinks = false;
+        for scope in self.looked.values_mut() {
             scope.plan = plan(&scope.fleet, &scope.observed, self.now);
-            let is_asked = |change: &Change| {
-                matches!(
-                    change,
-                    Change::Register {
-                        previous: Some(_),
-                        ..
-                    } | Change::EndLease { .. }
-                )
-            };
             for entry in &mut scope.plan.targets {
                 let wanted = self.asked.contains(&entry.id);
                 entry
@@ -163,8 +167,21 @@ impl Scene {
                     .retain(|action| wanted && is_asked(&action.change));
                 for effect in entry.actions.iter().flat_map(|action| &action.effects) {
                     console.note(&format!("{}: {}", entry.id, effect_text(effect)));
+                    shrinks |= matches!(effect, Effect::CapacityClamped { from, to } if to < from);
                 }
             }
+        }
+        if shrinks && !confirmed(yes, "Take that capacity away?", console)? {
+            return Ok(false);
+        }
+        for (scope, name, description) in &self.pending {
+            if let Some(looked) = self.looked.get(scope) {
+                let put = looked.ports.alarms.put_marker(name, description).await;
+                put.map_err(|error| Failure::World(error.into()))?;
+            }
+        }
+        let mut fine = true;
+        for (name, scope) in &self.looked {
             for id in &self.asked {
                 let entry = scope.plan.targets.iter().find(|entry| entry.id == *id);
                 fine &= tell_what_waits(id, entry, &scope.observed, console);
@@ -175,6 +192,17 @@ impl Scene {
         }
         Ok(fine)
     }
+}
+
+/// Of a plan, what a hold, an override or its end is about.
+fn is_asked(change: &Change) -> bool {
+    matches!(
+        change,
+        Change::Register {
+            previous: Some(_),
+            ..
+        } | Change::EndLease { .. }
+    )
 }
 
 /// Whether what was asked for can be done, now or by itself later; what stands in the way is told.
@@ -244,7 +272,16 @@ fn terms(asked: &Asked, now: DateTime<Utc>) -> Result<Terms, Failure> {
         ));
     };
     let span = until.signed_duration_since(now);
-    if span <= TimeDelta::zero() || span > LONGEST {
+    if span <= TimeDelta::zero() {
+        let until = until.format("%Y-%m-%d %H:%M UTC");
+        return Err(Failure::Usage(format!("{until} is in the past")));
+    }
+    if asked.reason.chars().count() > LONGEST_REASON {
+        return Err(Failure::Usage(format!(
+            "--reason: say it in at most {LONGEST_REASON} characters"
+        )));
+    }
+    if span > LONGEST {
         return Err(Failure::Usage(format!(
             "{} is not within the next 30 days; what is to last longer belongs into the config",
             until.format("%Y-%m-%d %H:%M UTC")
@@ -252,7 +289,11 @@ fn terms(asked: &Asked, now: DateTime<Utc>) -> Result<Terms, Failure> {
     }
     Ok(Terms {
         by: person(asked.by.as_deref()),
-        reason: asked.reason.clone(),
+        reason: asked
+            .reason
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" "),
         until,
     })
 }
@@ -294,15 +335,19 @@ pub(super) async fn hold(
                 .as_ref()
                 .map_or(held.1, |lease| lease.what.off(held.1)),
         };
-        // Taking one direction out of a hold is a release of it, and has to be seen as one.
-        if let Some(old) = standing.filter(|old| {
-            (old.what.scale_in && !hold.scale_in) || (old.what.scale_out && !hold.scale_out)
-        }) {
-            return Err(Failure::world(format!(
-                "{}: {}; release it first",
-                target.1,
-                hold_text(&old)
-            )));
+        let standing = standing.filter(|old| old.holds(scene.now));
+        if let Some(old) = &standing {
+            // Less than what someone holds is a release of it, and has to be seen as one.
+            let narrower = (old.what.scale_in && !hold.scale_in)
+                || (old.what.scale_out && !hold.scale_out)
+                || old.until > terms.until;
+            let (id, text) = (&target.1, hold_text(old));
+            if narrower {
+                return Err(Failure::world(format!(
+                    "{id}: {text}, which is more than this; release it first"
+                )));
+            }
+            console.note(&format!("{id}: takes the place of: {text}"));
         }
         let lease = Lease {
             what: hold,
@@ -311,20 +356,16 @@ pub(super) async fn hold(
             since: scene.now,
             until: terms.until,
         };
-        scene.require_readable(&target, MarkerKind::Hold)?;
         wanted.push((target, lease));
     }
-    // All of it can be asked for; nothing was until here.
+    // Nothing is asked of any of them before all of them can take it.
     for (target, lease) in wanted {
         console.note(&format!("{}: {}", target.1, hold_text(&lease)));
-        let text = lease.describe();
-        scene
-            .mark(&target, MarkerKind::Hold, &text, |leases| {
-                leases.hold = Some(lease);
-            })
-            .await?;
+        scene.want(&target, MarkerKind::Hold, lease.describe(), |leases| {
+            leases.hold = Some(lease);
+        })?;
     }
-    scene.enact(console).await.map(outcome)
+    scene.enact(true, console).await.map(outcome)
 }
 
 /// Sets other bounds, for a while.
@@ -364,6 +405,17 @@ pub(super) async fn override_bounds(
                 )));
             }
         }
+        if let Some(old) = standing.as_ref().filter(|old| old.holds(scene.now)) {
+            let loses = (old.what.min.is_some() && min.is_none())
+                || (old.what.max.is_some() && max.is_none());
+            let (id, text) = (&target.1, override_text(old));
+            if loses {
+                return Err(Failure::world(format!(
+                    "{id}: {text}, and that would end; give both --min and --max, or release it first"
+                )));
+            }
+            console.note(&format!("{id}: takes the place of: {text}"));
+        }
         let over = Override {
             min,
             max,
@@ -384,19 +436,16 @@ pub(super) async fn override_bounds(
             since: scene.now,
             until: terms.until,
         };
-        scene.require_readable(&target, MarkerKind::Override)?;
         wanted.push((target, lease));
     }
+    // Nothing is asked of any of them before all of them can take it.
     for (target, lease) in wanted {
         console.note(&format!("{}: {}", target.1, override_text(&lease)));
-        let text = lease.describe();
-        scene
-            .mark(&target, MarkerKind::Override, &text, |leases| {
-                leases.bounds = Some(lease);
-            })
-            .await?;
+        scene.want(&target, MarkerKind::Override, lease.describe(), |leases| {
+            leases.bounds = Some(lease);
+        })?;
     }
-    scene.enact(console).await.map(outcome)
+    scene.enact(options.yes, console).await.map(outcome)
 }
 
 /// What is asked of a target already.
@@ -413,6 +462,13 @@ fn registered(
 ) -> Result<(Bounds, crate::domain::Suspension), Failure> {
     let looked = scene.looked.get(scope);
     let held = looked.and_then(|looked| looked.observed.targets.get(id));
+    let gap = looked.and_then(|looked| looked.observed.gap(&Part::Targets));
+    if let (None, Some(gap)) = (held, gap) {
+        return Err(Failure::world(format!(
+            "whether {id} is registered could not be read: {}",
+            gap.why
+        )));
+    }
     let held = held.ok_or_else(|| {
         Failure::world(format!(
             "{id} is not registered, so nothing scales it; `evenkeel plan` says why"
@@ -426,48 +482,39 @@ fn registered(
 /// is over, and the daemon ends it.
 pub(super) async fn release(
     common: &Common,
-    target: &str,
+    options: &ReleaseOptions,
     console: Console,
 ) -> Result<u8, Failure> {
-    let mut scene = Scene::of(common, target, console).await?;
-    let asked: Vec<((ScopeName, TargetId), Leases)> = scene
-        .looked
-        .iter()
-        .flat_map(|(name, scope)| {
-            let leases = scope.observed.markers.leases.iter();
-            let only = scope.fleet.only.clone();
-            let meant = leases.filter(move |(id, _)| only.as_ref().is_none_or(|o| id.matches(o)));
-            meant.map(move |(id, leases)| ((name.clone(), id.clone()), leases.clone()))
-        })
-        .collect();
-    if asked.is_empty() {
-        console.note(&format!("{target}: nothing is held or overridden"));
+    let mut scene = Scene::of(common, &options.subject, console).await?;
+    let both = !options.hold && !options.bounds;
+    let mut any = false;
+    for (target, leases) in scene.held() {
+        let hold = leases.hold.filter(|_| both || options.hold);
+        let bounds = leases.bounds.filter(|_| both || options.bounds);
+        any |= hold.is_some() || bounds.is_some();
+        if let Some(lease) = hold {
+            console.note(&format!("{}: ends: {}", target.1, hold_text(&lease)));
+            let lease = lease.ended(scene.now);
+            scene.want(&target, MarkerKind::Hold, lease.describe(), |leases| {
+                leases.hold = Some(lease);
+            })?;
+        }
+        if let Some(lease) = bounds {
+            console.note(&format!("{}: ends: {}", target.1, override_text(&lease)));
+            let lease = lease.ended(scene.now);
+            scene.want(&target, MarkerKind::Override, lease.describe(), |leases| {
+                leases.bounds = Some(lease);
+            })?;
+        }
+    }
+    if !any {
+        let what = match (options.hold, options.bounds) {
+            (true, false) => "held",
+            (false, true) => "overridden",
+            _ => "held or overridden",
+        };
+        console.note(&format!("{}: nothing is {what}", options.subject));
         return Ok(FAILED);
     }
-    for (target, leases) in asked {
-        if let Some(lease) = leases.hold {
-            let lease = lease.ended(scene.now);
-            console.note(&format!("{}: releasing the hold by {}", target.1, lease.by));
-            let text = lease.describe();
-            scene
-                .mark(&target, MarkerKind::Hold, &text, |leases| {
-                    leases.hold = Some(lease);
-                })
-                .await?;
-        }
-        if let Some(lease) = leases.bounds {
-            let lease = lease.ended(scene.now);
-            console.note(&format!(
-                "{}: releasing the override by {}",
-                target.1, lease.by
-            ));
-            let text = lease.describe();
-            scene
-                .mark(&target, MarkerKind::Override, &text, |leases| {
-                    leases.bounds = Some(lease);
-                })
-                .await?;
-        }
-    }
-    scene.enact(console).await.map(outcome)
+    scene.enact(options.yes, console).await.map(outcome)
 }

@@ -58,7 +58,7 @@ async fn dispatch(cli: &Cli, console: Console) -> Result<u8, Failure> {
             | Command::Import { .. }
             | Command::Hold(_)
             | Command::Override(_)
-            | Command::Release { .. }
+            | Command::Release(_)
             | Command::PrepareUpdate(_)
             | Command::FinishUpdate { .. }
     ) {
@@ -76,7 +76,7 @@ async fn dispatch(cli: &Cli, console: Console) -> Result<u8, Failure> {
         Command::Status => inspect::status(common, console).await,
         Command::Hold(options) => lease::hold(common, options, console).await,
         Command::Override(options) => lease::override_bounds(common, options, console).await,
-        Command::Release { subject } => lease::release(common, subject, console).await,
+        Command::Release(options) => lease::release(common, options, console).await,
         Command::PrepareUpdate(options) => update::prepare(common, options, console).await,
         Command::FinishUpdate { endpoint, yes } => {
             update::finish(common, endpoint, *yes, console).await

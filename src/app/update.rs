@@ -17,8 +17,9 @@ use crate::cli::{Common, PrepareOptions};
 use crate::config::Config;
 use crate::domain::{
     EndpointName, EndpointStatus, Glob, Mode, OWNER_TAG, ObservedTarget, PreparedUpdate, Safety,
-    ScopeName, plan, update_marker,
+    ScopeName, Verdict, plan, update_marker,
 };
+use crate::view::wait_text;
 
 /// The one endpoint that a command is about.
 struct Scene {
@@ -291,10 +292,21 @@ pub(super) async fn finish(
         console,
     )
     .await?;
-    Ok(if done.failed > 0 { FAILED } else { 0 })
+    let mut waits = false;
+    for entry in &looked.plan.targets {
+        if let Verdict::Waiting(wait) = &entry.verdict {
+            waits = true;
+            console.note(&format!(
+                "{}: is not registered: {}",
+                entry.id,
+                wait_text(wait)
+            ));
+        }
+    }
+    Ok(if done.failed > 0 || waits { FAILED } else { 0 })
 }
 
-fn confirmed(yes: bool, question: &str, console: Console) -> Result<bool, Failure> {
+pub(super) fn confirmed(yes: bool, question: &str, console: Console) -> Result<bool, Failure> {
     if yes {
         return Ok(true);
     }

@@ -30,7 +30,7 @@ pub use problem::{Problem, Problems};
 pub use resolved::{resolved, target_shape};
 pub use source::{Sources, VARIABLE_PREFIX, syntax_problem};
 
-use crate::domain::{DesiredFleet, Manage, Mode, Safety, ScopeName};
+use crate::domain::{DesiredFleet, Manage, Mode, OnRemoval, Safety, ScopeName};
 use node::{Context, Node};
 
 /// How the daemon runs.
@@ -163,6 +163,14 @@ fn read(root: &Node<'_>) -> Config {
         target::read_targets(&targets, &profiles, &mut scopes, &manage.owner);
     }
     target::check_unused(&profiles, &manage.owner);
+    let is_empty = |fleet: &DesiredFleet| fleet.targets.is_empty() && fleet.selections.is_empty();
+    let declares_nothing = scopes.values().all(|(_, fleet)| is_empty(fleet));
+    if declares_nothing && manage.on_removal == OnRemoval::Deregister {
+        root.report(
+            "no targets are declared, and `manage.on_removal: deregister` would deregister all that evenkeel made",
+            "declare at least one: a file that lost its targets looks the same",
+        );
+    }
     Config {
         daemon,
         safety,

@@ -195,6 +195,11 @@ impl<'a> Node<'a> {
         matches!(self.value, Value::Dict(..))
     }
 
+    /// Whether it is a truth value.
+    pub(super) fn is_truth(&self) -> bool {
+        matches!(self.value, Value::Bool(..))
+    }
+
     /// A text. Numbers and truth values that YAML made of unquoted text are taken as written.
     pub(super) fn text(&self) -> Option<String> {
         match self.value {

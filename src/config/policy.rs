@@ -7,9 +7,9 @@ use super::node::{Fields, Node, nearest};
 use super::step::{read_fast, read_step_policy, read_wake};
 use super::unit::read_target;
 use crate::domain::{
-    Cooldown, CustomMetric, LONGEST_ALARM_NAME, MathMetric, MathPart, Metric, OwnerName, Policy,
-    PolicyKind, PolicyName, PredefinedMetric, Statistic, TargetId, TargetTracking, alarm_name,
-    known_dimensions,
+    Cooldown, CustomMetric, Dimension, LONGEST_ALARM_NAME, MathMetric, MathPart, Metric, OwnerName,
+    Policy, PolicyKind, PolicyName, PredefinedMetric, Statistic, TargetId, TargetTracking,
+    alarm_name, known_dimensions,
 };
 
 /// The keys of which a policy has exactly one.
@@ -241,7 +241,17 @@ pub(super) fn read_metric(node: &Node<'_>, target: &TargetId) -> Option<Metric> 
                 metric.unit(),
                 target.dimension().unit()
             ),
-            format!("use one of {}", fitting.join(", ")),
+            match metric.dimension() {
+                Dimension::ProvisionedConcurrency => {
+                    "add `dimension: provisioned_concurrency` to the target, if it is serverless"
+                        .to_owned()
+                }
+                Dimension::Copies => {
+                    "declare the component itself, `component: NAME`, if copies are meant"
+                        .to_owned()
+                }
+                Dimension::Instances => format!("use one of {}", fitting.join(", ")),
+            },
         );
         return None;
     }

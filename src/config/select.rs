@@ -109,8 +109,10 @@ fn read_selection(fields: &Fields<'_>) -> Option<Subject> {
     }
     let select = fields.get("select")?;
     let fields = select.fields(&SELECT_KEYS)?;
-    let glob = |key: &str| fields.get(key).map(|node| node.text().map(Glob::new));
-    let endpoint = fields.require("endpoint", "llm-*").and_then(|n| n.text());
+    let glob = |key: &str| fields.get(key).map(|node| read_glob(&node));
+    let endpoint = fields
+        .require("endpoint", "llm-*")
+        .and_then(|node| read_glob(&node));
     let variant = glob("variant").unwrap_or_else(|| Some(Glob::any()));
     let component = glob("component");
     let tags = match fields.get("tags") {
@@ -151,7 +153,7 @@ fn read_selection(fields: &Fields<'_>) -> Option<Subject> {
     }
     let dimension = chosen;
     Some(Subject::Selection(Selector {
-        endpoint: Glob::new(endpoint?),
+        endpoint: endpoint?,
         variant: variant?,
         component: match component {
             Some(glob) => Some(glob?),
@@ -166,9 +168,29 @@ fn read_selection(fields: &Fields<'_>) -> Option<Subject> {
     }))
 }
 
+/// Only `*` and `?` are wildcards; what looks like other ones would match nothing.
+fn read_glob(node: &Node<'_>) -> Option<Glob> {
+    let text = node.text()?;
+    if text.contains(['[', ']', '{', '}', '^', '$']) {
+        node.report(
+            format!("`{text}` is no pattern"),
+            "`*` and `?` are the wildcards; name several in several entries",
+        );
+        return None;
+    }
+    Some(Glob::new(text))
+}
+
 fn read_tags(node: &Node<'_>) -> Option<BTreeMap<String, Glob>> {
-    node.named_entries()
-        .into_iter()
-        .map(|(key, value)| Some((key.clone(), Glob::new(value.text()?))))
-        .collect()
+    let read = |(key, value): (&String, Node<'_>)| {
+        if value.is_truth() {
+            value.report(
+                format!("{} is no text: YAML reads it as yes or no", value.shown()),
+                "put the value of the tag in quotes, for example \"yes\"",
+            );
+            return None;
+        }
+        Some((key.clone(), read_glob(&value)?))
+    };
+    node.named_entries().into_iter().map(read).collect()
 }

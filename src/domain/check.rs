@@ -153,7 +153,10 @@ fn check_target(entry: &TargetPlan, facts: Facts<'_>, plan: &Plan, out: &mut Vec
     } = facts;
     let id = &entry.id;
     if !is_scalable(id, observed) {
-        out.push(Violation::NotScalable(id.clone()));
+        if !only_holds(entry, facts, plan.at) {
+            out.push(Violation::NotScalable(id.clone()));
+        }
+        return;
     }
     let held = observed.targets.get(id);
     let mut registered = held.is_some();
@@ -285,6 +288,37 @@ fn is_scalable(id: &TargetId, observed: &Observation) -> bool {
         TargetId::Copies { component } => observed.components.get(component).map(|c| &c.status),
     };
     status == Some(&EndpointStatus::InService) && observed.capacity(id).is_some()
+}
+
+/// Whether nothing is done but to begin or to end a hold: that moves no capacity, and need not wait for an endpoint
+/// that is there and busy.
+fn only_holds(entry: &TargetPlan, facts: Facts<'_>, now: DateTime<Utc>) -> bool {
+    let (id, observed) = (&entry.id, facts.observed);
+    let leases = observed.leases(id);
+    let is_there = match id {
+        TargetId::Copies { component } => observed.components.contains_key(component),
+        TargetId::Instances { endpoint, .. }
+        | TargetId::ProvisionedConcurrency { endpoint, .. } => {
+            observed.endpoints.contains_key(endpoint)
+        }
+    };
+    let held = observed.targets.get(id);
+    let one = |action: &Action| match &action.change {
+        Change::Register {
+            bounds, suspended, ..
+        } => {
+            let same = held.is_some_and(|t| (t.min, t.max) == (bounds.min(), bounds.max()));
+            let is_asked = leases.is_some_and(|leases| leases.hold.is_some());
+            same && is_asked && is_due(*suspended, facts, leases, now)
+        }
+        Change::EndLease { kind, .. } => *kind == MarkerKind::Hold && is_over(leases, *kind, now),
+        Change::Deregister { .. }
+        | Change::PutPolicy { .. }
+        | Change::PutAlarm { .. }
+        | Change::DeletePolicy { .. }
+        | Change::DeleteAlarm { .. } => false,
+    };
+    is_there && held.is_some() && entry.actions.iter().all(one)
 }
 
 /// Whether what is to be suspended is what the config says, with what a hold adds, or what was there before it.

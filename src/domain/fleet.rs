@@ -246,6 +246,10 @@ pub struct TargetSnapshot {
     pub leases: Leases,
     /// An update of its endpoint that took its capacity away.
     pub reset: Option<CapacityReset>,
+    /// Whether the list of registrations could be read as far as it matters here.
+    pub registration_seen: bool,
+    /// What the end of an override will do to the running capacity: from, to.
+    pub at_end: Option<(Capacity, Capacity)>,
     /// What the lint objects to, in the config and in AWS.
     pub findings: Vec<Finding>,
     /// Names of the alarms of each policy that AWS held.
@@ -260,7 +264,7 @@ impl TargetSnapshot {
     /// Whether the last pass could not read what AWS holds for it: then what is absent here is unknown.
     #[must_use]
     pub fn is_unseen(&self) -> bool {
-        matches!(self.verdict, Verdict::Waiting(Wait::Unseen(_)))
+        matches!(self.verdict, Verdict::Waiting(Wait::Unseen(_))) || !self.registration_seen
     }
 }
 

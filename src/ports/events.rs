@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 
 use super::error::ApiError;
 use crate::domain::{
-    Action, Activity, CapacityReset, Conflict, Gap, MarkerKind, PassSummary, ScopeName, TargetId,
-    Verdict, Violation,
+    Action, Activity, CapacityReset, Conflict, Gap, Leases, MarkerKind, PassSummary, ScopeName,
+    TargetId, Verdict, Violation,
 };
 
 /// Something worth telling.
@@ -87,6 +87,15 @@ pub enum Event<'a> {
         target: &'a TargetId,
         /// From what to what.
         reset: &'a CapacityReset,
+    },
+    /// Someone asks for something for a while, or no longer for all of it.
+    Asked {
+        /// The scope.
+        scope: &'a ScopeName,
+        /// The target.
+        target: &'a TargetId,
+        /// What is asked for now.
+        leases: &'a Leases,
     },
     /// A hold or an override stands although its time is over.
     LeaseOverdue {

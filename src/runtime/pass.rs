@@ -18,9 +18,9 @@ use super::execute::{Executed, Executor, execute};
 use super::observe::{Look, Observer};
 use super::resets::Resets;
 use crate::domain::{
-    Conflict, DesiredFleet, DesiredTarget, EndpointName, Finding, Mode, Observation, Part,
-    PassOutcome, PassReason, PassSummary, Plan, ScopeName, ScopeSnapshot, TargetId, TargetSnapshot,
-    Verdict, Violation, WriteFailure, check, lint, lint_world, plan,
+    Capacity, Conflict, DesiredFleet, DesiredTarget, EndpointName, Finding, Leases, Mode,
+    Observation, Part, PassOutcome, PassReason, PassSummary, Plan, ScopeName, ScopeSnapshot,
+    TargetId, TargetSnapshot, Verdict, Violation, WriteFailure, check, lint, lint_world, plan,
 };
 use crate::ports::{Clock, Event, EventSink, ScopePorts};
 
@@ -58,6 +58,7 @@ struct Told {
     violations: Vec<Violation>,
     conflicts: BTreeSet<TargetId>,
     overdue: BTreeSet<TargetId>,
+    asked: BTreeMap<TargetId, Leases>,
     /// When the config was loaded that the last pass went by.
     config: Option<DateTime<Utc>>,
 }
@@ -152,6 +153,7 @@ impl Reconciler {
         self.tell_gaps(observed);
         self.tell_resets(fleet, observed, summary.at);
         self.tell_overdue(observed, summary.at);
+        self.tell_asked(observed);
         let planned = plan(fleet, observed, summary.at);
         // After a reload a difference is what the operator asked for, not what someone else did.
         let same_config = self.told.config.replace(settings.loaded) == Some(settings.loaded);
@@ -286,6 +288,21 @@ impl Reconciler {
         self.told.overdue = overdue;
     }
 
+    /// What someone asks for is told when it is first seen.
+    fn tell_asked(&mut self, observed: &Observation) {
+        let leases = &observed.markers.leases;
+        for (target, asked) in leases {
+            if self.told.asked.get(target) != Some(asked) {
+                self.events.emit(&Event::Asked {
+                    scope: &self.scope,
+                    target,
+                    leases: asked,
+                });
+            }
+        }
+        self.told.asked.clone_from(leases);
+    }
+
     fn tell_gaps(&mut self, observed: &Observation) {
         let mut now_told = BTreeSet::new();
         for gap in &observed.gaps {
@@ -387,6 +404,9 @@ impl Reconciler {
                     endpoint: status.or_else(|| endpoint.map(|e| e.status.clone())),
                     leases: observed.leases(id).cloned().unwrap_or_default(),
                     reset: self.resets.of(id),
+                    registration_seen: observed.targets.contains_key(id)
+                        || observed.gap(&Part::Targets).is_none(),
+                    at_end: fleet.targets.get(id).and_then(|t| at_end(t, observed)),
                     findings: fleet
                         .targets
                         .get(id)
@@ -399,7 +419,8 @@ impl Reconciler {
                 (id.clone(), snapshot)
             })
             .collect();
-        let undeclared = |id: &&TargetId| !fleet.targets.contains_key(*id);
+        let in_view = |id: &TargetId| fleet.only.as_ref().is_none_or(|only| id.matches(only));
+        let undeclared = |id: &&TargetId| !fleet.targets.contains_key(*id) && in_view(id);
         let leases = observed.markers.leases.iter();
         let asked = leases.filter(|(id, _)| undeclared(id));
         let asked = asked
@@ -418,12 +439,22 @@ impl Reconciler {
                 scope.targets = targets;
                 scope.unmanaged = unmanaged;
                 scope.asked = asked;
-                scope.idle_selections = idle_selections(fleet);
+                if fleet.only.is_none() && observed.is_complete() {
+                    scope.idle_selections = idle_selections(fleet);
+                }
                 if let Some(unscaled) = unscaled {
                     scope.unscaled = unscaled;
                 }
             });
     }
+}
+
+/// What the end of an override will do to the running capacity.
+fn at_end(target: &DesiredTarget, observed: &Observation) -> Option<(Capacity, Capacity)> {
+    let lease = observed.leases(&target.id)?.bounds.as_ref()?;
+    let from = observed.capacity(&target.id)?.aim()?;
+    let to = target.bounds.clamp(from);
+    (lease.holds(observed.at) && from != to).then_some((from, to))
 }
 
 /// Selections that nothing fits; a typing error looks like that.

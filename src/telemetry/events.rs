@@ -10,11 +10,14 @@ use tracing::{debug, error, info, warn};
 use super::fleet::families;
 use super::metrics::{Counters, Fault, TargetLabels, target_values};
 use crate::domain::{
-    Activity, ActivityStatus, FleetSnapshot, MarkerKind, PassOutcome, PassSummary, ScopeName,
-    TargetId, Verdict, Wait,
+    Activity, ActivityStatus, FleetSnapshot, Leases, MarkerKind, PassOutcome, PassSummary,
+    ScopeName, TargetId, Verdict, Wait,
 };
 use crate::ports::{Event, EventSink, RequestLog};
-use crate::view::{action_line, activity_line, conflict_text, reason_text, reset_text, wait_text};
+use crate::view::{
+    action_line, activity_line, conflict_text, hold_text, override_text, reason_text, reset_text,
+    wait_text,
+};
 
 /// Logs and counts what happens, and answers scrapes.
 #[derive(Debug)]
@@ -127,6 +130,18 @@ impl Telemetry {
         );
     }
 
+    fn reloaded(&self, problem: Option<&str>) {
+        self.counters
+            .reload_success
+            .set(i64::from(problem.is_none()));
+        match problem {
+            None => info!("the config was reloaded"),
+            Some(problem) => {
+                error!("the config was not reloaded, and the old one goes on:\n{problem}");
+            }
+        }
+    }
+
     fn scaling(&self, scope: &ScopeName, activity: &Activity) {
         let target = &activity.target;
         let [scope_label, endpoint, variant, component] = target_values(scope, target);
@@ -163,6 +178,15 @@ impl Telemetry {
             }
             _ => info!(%scope, target.id = %target, "{target}: {line}"),
         }
+    }
+}
+
+/// Tells what someone asks of a target.
+fn asked(scope: &ScopeName, target: &TargetId, leases: &Leases) {
+    let hold = leases.hold.as_ref().map(hold_text);
+    let over = leases.bounds.as_ref().map(override_text);
+    for text in hold.into_iter().chain(over) {
+        info!(%scope, target.id = %target, "{target}: {text}");
     }
 }
 
@@ -260,6 +284,11 @@ impl EventSink for Telemetry {
                 self.problem(scope, "capacity_reset");
                 warn!(%scope, target.id = %target, "{target}: {}", reset_text(reset));
             }
+            Event::Asked {
+                scope,
+                target,
+                leases,
+            } => asked(scope, target, leases),
             Event::LeaseOverdue {
                 scope,
                 target,
@@ -272,16 +301,7 @@ impl EventSink for Telemetry {
                 self.problem(scope, "watch_failed");
                 warn!(%scope, "scope {scope}: watching: {error}");
             }
-            Event::Reloaded { problem: None } => {
-                self.counters.reload_success.set(1);
-                info!("the config was reloaded");
-            }
-            Event::Reloaded {
-                problem: Some(problem),
-            } => {
-                self.counters.reload_success.set(0);
-                error!("the config was not reloaded, and the old one goes on:\n{problem}");
-            }
+            Event::Reloaded { problem } => self.reloaded(*problem),
         }
     }
 }

@@ -145,6 +145,12 @@ fn target_lines(
     for text in leases_text(&target.leases, now) {
         line("asked", paint.paint(Tone::Change, &text));
     }
+    if let Some((from, to)) = target.at_end {
+        line(
+            "at end",
+            format!("AWS will pull the running capacity from {from} to {to}"),
+        );
+    }
     if let Some(reset) = &target.reset {
         line("reset", paint.paint(Tone::Bad, &reset_text(reset)));
     }
@@ -329,6 +335,7 @@ fn target_json(id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) ->
         "notes": target.notes.iter().map(note_text).collect::<Vec<_>>(),
         "hold": target.leases.hold.as_ref().map(|l| lease_json(l, &hold_text(l))),
         "override": target.leases.bounds.as_ref().map(|l| lease_json(l, &override_text(l))),
+        "at_end": target.at_end.map(|(from, to)| json!({ "from": from.get(), "to": to.get() })),
         "capacity_reset": target.reset.as_ref().map(reset_text),
         "findings": target.findings.iter().map(finding_json).collect::<Vec<_>>(),
         "conflict": target.conflict.as_ref().map(conflict_text),

@@ -246,6 +246,10 @@ fn state(id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) -> Strin
     }
     let asked = leases_text(&target.leases, now);
     lines.extend(asked.iter().map(|text| span("warn", text)));
+    lines.extend(target.at_end.iter().map(|(from, to)| {
+        let text = format!("at its end AWS will pull the running capacity from {from} to {to}");
+        span("warn", &text)
+    }));
     lines.extend(
         target
             .reset

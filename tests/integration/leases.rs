@@ -180,6 +180,25 @@ async fn a_target_that_left_the_config_gets_back_what_an_override_changed() {
     assert!(markers(&world).is_empty());
 }
 
+/// Whoever asks for a hold can not wait for a deployment to end; and it ends in time all the same.
+#[tokio::test(start_paused = true)]
+async fn a_hold_begins_and_ends_while_the_endpoint_is_busy() {
+    let world = World::new(WORLD, CONFIG);
+    world.pass().await;
+    let hours = evenkeel::sim::engine::Span::from_secs(5 * 3600);
+    world.aws(|aws| aws.system_update("chat", hours).unwrap());
+    world.delete_policy("chat", "evenkeel-invocations_per_instance");
+    hold_in(&world, 60).await;
+    world.run_for(Duration::from_mins(3)).await;
+    assert!(scale_in_suspended(&world));
+    assert!(world.policies("chat").is_empty(), "all else waits");
+    assert_eq!(world.bounds("chat"), Some((1, 8)));
+    world.run_for(Duration::from_hours(1)).await;
+    assert!(!scale_in_suspended(&world));
+    assert!(markers(&world).is_empty());
+    assert_eq!(world.events.count("refused"), 0);
+}
+
 /// A list of alarms that is cut short may lack a hold: the registration is not touched on that.
 #[tokio::test(start_paused = true)]
 async fn a_hold_that_could_not_be_read_is_not_undone() {

@@ -231,7 +231,7 @@ impl Rule {
                 "set `disable_scale_in` on it if the other one is to decide, or leave it out"
             }
             Self::AsyncInvocations => "track ApproximateBacklogSizePerInstance, or a host metric",
-            Self::TargetOutOfReach => "state it as `60% of all cores`",
+            Self::TargetOutOfReach => "state it with its unit: `60% of all cores`, `70%`",
             Self::SlowMetrics => "set MetricPublishFrequencyInSeconds to 60 in the endpoint config",
             Self::MaxTooLow => "raise `bounds.max`, or make an instance do more",
             Self::OutsideBounds => {
@@ -365,12 +365,18 @@ fn small_target(tracking: &TargetTracking) -> Option<Objection> {
             );
             (Rule::TinyConcurrency, what)
         }),
-        PredefinedMetric::ProvisionedConcurrencyUtilization => None,
+        PredefinedMetric::ProvisionedConcurrencyUtilization => (target >= 1.0).then(|| {
+            let what = format!(
+                "{target} is never passed: the metric is a ratio, 1 when all of it is in use"
+            );
+            (Rule::TargetOutOfReach, what)
+        }),
     }
 }
 
 const HOST: &str = "/aws/sagemaker/Endpoints";
 const SERVICE: &str = "AWS/SageMaker";
+const COMPONENTS: &str = "/aws/sagemaker/InferenceComponents";
 
 fn per_core(metric: &CustomMetric, target: f64) -> Option<Objection> {
     let adds_up = metric.namespace == HOST
@@ -456,7 +462,8 @@ fn unknown_metric(metric: &CustomMetric) -> Option<Objection> {
     let known = match metric.namespace.as_str() {
         HOST => HOST_METRICS.contains(&name),
         SERVICE => SERVICE_METRICS.iter().any(|known| name.starts_with(known)),
-        other => !other.eq_ignore_ascii_case(HOST) && !other.eq_ignore_ascii_case(SERVICE),
+        // One that looks like SageMaker's and is not: nothing of one's own is called so.
+        other => other == COMPONENTS || !other.to_ascii_lowercase().contains("sagemaker"),
     };
     (!known).then(|| {
         let what = format!(

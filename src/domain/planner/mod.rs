@@ -14,7 +14,7 @@ mod removals;
 
 use chrono::{DateTime, Utc};
 
-use super::bounds::{EffectiveBounds, effective_bounds};
+use super::bounds::{Bounds, EffectiveBounds, effective_bounds};
 use super::desired::{DesiredFleet, DesiredTarget, Manage, Suspension};
 use super::endpoint::{EndpointStatus, Running};
 use super::lease::{Leases, MarkerKind, lease_marker};
@@ -65,7 +65,14 @@ fn plan_target(
         registration: registered_by(&target.id, true, &manage.owner, observed),
     };
     if let Some(wait) = reason_to_wait(&target.id, observed) {
+        let is_busy = matches!(wait, Wait::EndpointBusy { .. } | Wait::ComponentBusy { .. });
         entry.verdict = Verdict::Waiting(wait);
+        if is_busy {
+            entry.actions = hold_while_busy(target, manage, observed, now);
+        }
+        if !entry.actions.is_empty() {
+            entry.verdict = Verdict::Changes;
+        }
         return entry;
     }
     if let Some(why) = unscalable(&target.id, effective.bounds, observed) {
@@ -103,6 +110,41 @@ fn plan_target(
         (true, false) => Verdict::Converged,
     };
     entry
+}
+
+/// A hold takes effect while the endpoint is busy, and ends then: whoever asks for one can not wait for a deployment. The
+/// bounds stay as AWS holds them, and it moves no capacity while it is busy (aws-autoscaling.md 1.4).
+fn hold_while_busy(
+    target: &DesiredTarget,
+    manage: &Manage,
+    observed: &Observation,
+    now: DateTime<Utc>,
+) -> Vec<Action> {
+    let leases = observed.leases(&target.id);
+    let held = observed.targets.get(&target.id);
+    let (Some(held), Some(leases)) = (held, leases.filter(|leases| leases.hold.is_some())) else {
+        return Vec::new();
+    };
+    let (Ok(bounds), None) = (Bounds::new(held.min, held.max), observed.gap(&Part::Alarms)) else {
+        return Vec::new();
+    };
+    let due = suspension_due(target.suspended, Some(held), Some(leases), now);
+    let registration = due.filter(|due| *due != held.suspended).map(|_| Action {
+        change: Change::Register {
+            bounds,
+            suspended: due,
+            previous: Some(held.clone()),
+            owner: None,
+        },
+        reason: ActionReason::SuspensionDiffers,
+        effects: Vec::new(),
+    });
+    let hold = Leases {
+        bounds: None,
+        ..leases.clone()
+    };
+    let ended = ended_leases(&target.id, Some(&hold), &manage.owner, now);
+    registration.into_iter().chain(ended).collect()
 }
 
 /// Whose a registration is, as its tag tells.

@@ -80,6 +80,7 @@ impl EventSink for Recorder {
             Event::CapacityReset { target, reset, .. } => {
                 format!("capacity reset: {target}: {} to {}", reset.from, reset.to)
             }
+            Event::Asked { target, .. } => format!("asked: {target}"),
             Event::LeaseOverdue { target, .. } => format!("lease overdue: {target}"),
             Event::PassEnded { summary, .. } => format!("pass: {}", summary.outcome.label()),
             Event::Scaling { activity, .. } => {
