@@ -47,10 +47,10 @@ impl Rate {
         let [value, unit] = words.as_slice() else {
             return Err(wrong(Reason::RateShape));
         };
-        let value = number(value).ok_or_else(|| wrong(Reason::RateShape))?;
-        // `number` gives the largest number for what is too large.
-        let value = NonZeroU32::new(value).filter(|_| text.len() <= 32);
-        let value = value.ok_or_else(|| wrong(Reason::RateValue))?;
+        if number(value).is_none() {
+            return Err(wrong(Reason::RateShape));
+        }
+        let value: NonZeroU32 = value.parse().map_err(|_| wrong(Reason::RateValue))?;
         let unit = match *unit {
             "minute" | "minutes" => RateUnit::Minutes,
             "hour" | "hours" => RateUnit::Hours,
