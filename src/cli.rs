@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::domain::{Bounds, Capacity, EndpointName};
+use crate::domain::{Bounds, Capacity, EndpointName, Expression, Zone};
 
 /// Keeps Amazon SageMaker endpoints at the right size.
 ///
@@ -193,6 +193,15 @@ pub enum Command {
         #[arg(long, value_name = "NUMBER", value_parser = account)]
         account: Option<String>,
     },
+    /// Show when a schedule fires, in its zone and in UTC.
+    #[command(
+        after_help = "Expressions are those of AWS Application Auto Scaling; cron and at also without their \
+            brackets.\n\n\
+            Example:\n  evenkeel schedule --cron '0 8 ? * MON-FRI *' --timezone Europe/Berlin\n  \
+            evenkeel schedule --rate '6 hours' --start 2026-11-22T03:00:00Z --count 3\n  \
+            evenkeel schedule --at 2026-12-24T18:00:00 --timezone America/New_York --output json"
+    )]
+    Schedule(ScheduleOptions),
     /// Run the simulated AWS on its own, for any AWS client.
     #[command(
         after_help = "Example:\n  evenkeel sandbox --speed 60 --world config/demo/world.yaml\n  \
@@ -320,6 +329,44 @@ pub struct Run {
     pub listen: Option<SocketAddr>,
 }
 
+/// Options of `schedule`.
+#[derive(Debug, Clone, Args)]
+pub struct ScheduleOptions {
+    /// What fires.
+    #[command(flatten)]
+    pub which: WhichSchedule,
+    /// The zone of the wall clock, by its IANA name.
+    #[arg(long, value_name = "ZONE", default_value_t = Zone::UTC, value_parser = zone)]
+    pub timezone: Zone,
+    /// When a rate fires first; else at --after, which does not show.
+    #[arg(long, value_name = "TIME", value_parser = instant, conflicts_with_all = ["cron", "at"])]
+    pub start: Option<DateTime<Utc>>,
+    /// Firings after this, as 2026-11-22T18:00:00Z or with an offset; else from now on.
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub after: Option<DateTime<Utc>>,
+    /// How many, 1 to 1000.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub count: u16,
+    /// Questions as lines of JSON, from a file or standard input (`-`); answers in the same order.
+    #[arg(long, value_name = "FILE", hide = true, conflicts_with = "which")]
+    pub batch: Option<PathBuf>,
+}
+
+/// Which schedule: at most one of these.
+#[derive(Debug, Clone, Args)]
+#[group(id = "which", multiple = false)]
+pub struct WhichSchedule {
+    /// Minutes, hours, day-of-month, month, day-of-week, year; one of the days is `?`.
+    #[arg(long, value_name = "EXPR", value_parser = cron)]
+    pub cron: Option<Expression>,
+    /// A whole number of minutes, hours or days.
+    #[arg(long, value_name = "EXPR", value_parser = rate)]
+    pub rate: Option<Expression>,
+    /// Once, as 2026-12-24T18:00:00, without a zone.
+    #[arg(long, value_name = "TIME", value_parser = at)]
+    pub at: Option<Expression>,
+}
+
 /// Options of `sandbox`.
 #[derive(Debug, Clone, Args)]
 pub struct Sandbox {
@@ -345,6 +392,44 @@ fn instant(text: &str) -> Result<DateTime<Utc>, String> {
     let parsed = DateTime::parse_from_rfc3339(text);
     let parsed = parsed.map(|time| time.with_timezone(&Utc));
     parsed.map_err(|_| "use for example 2026-11-22T18:00:00Z".to_owned())
+}
+
+fn zone(text: &str) -> Result<Zone, String> {
+    let parsed = text.parse();
+    parsed
+        .map_err(|error: crate::domain::ZoneError| format!("{error}\n    remedy: {}", error.remedy))
+}
+
+fn expression(text: &str) -> Result<Expression, String> {
+    Expression::parse(text).map_err(|error| format!("{error}\n    remedy: {}", error.remedy))
+}
+
+fn cron(text: &str) -> Result<Expression, String> {
+    match expression(text)? {
+        expression @ Expression::Cron(_) => Ok(expression),
+        Expression::Rate(_) | Expression::At(_) => Err("this is no cron expression".to_owned()),
+    }
+}
+
+fn rate(text: &str) -> Result<Expression, String> {
+    // The option says what it is, so the brackets may be left out.
+    let bare = text.starts_with(|c: char| c.is_ascii_digit());
+    let whole = if bare {
+        format!("rate({text})")
+    } else {
+        text.to_owned()
+    };
+    match expression(&whole)? {
+        expression @ Expression::Rate(_) => Ok(expression),
+        Expression::Cron(_) | Expression::At(_) => Err("this is no rate".to_owned()),
+    }
+}
+
+fn at(text: &str) -> Result<Expression, String> {
+    match expression(text)? {
+        expression @ Expression::At(_) => Ok(expression),
+        Expression::Cron(_) | Expression::Rate(_) => Err("this is no single time".to_owned()),
+    }
 }
 
 fn url(text: &str) -> Result<String, String> {

@@ -12,6 +12,7 @@ mod inspect;
 mod lease;
 mod live;
 mod sandbox;
+mod schedule;
 mod settings;
 mod stand_in;
 mod update;
@@ -84,6 +85,7 @@ async fn dispatch(cli: &Cli, console: Console) -> Result<u8, Failure> {
         Command::Apply { yes, allow_shrink } => {
             apply::apply(common, *yes, *allow_shrink, console).await
         }
+        Command::Schedule(options) => schedule::schedule(common, options, console),
         Command::Run(options) if options.once => daemon::once(common, console).await,
         Command::Run(options) => daemon::run(common, options, console).await,
         Command::Sandbox(options) => sandbox::run(common, options, console).await,

@@ -30,6 +30,7 @@ mod plan;
 mod planner;
 mod policy;
 mod scalable;
+mod schedule;
 mod select;
 mod target;
 mod value;
@@ -75,6 +76,10 @@ pub use policy::{
     Adjustment, Aggregation, Policy, PolicyKind, Step, StepPolicy, StepScaling, TargetTracking,
 };
 pub use scalable::{Unscalable, unscalable};
+pub use schedule::{
+    At, Cron, CronFault, Expression, Field, FieldFault, Rate, RateUnit, Reason, ScheduleError,
+    Zone, ZoneError,
+};
 pub use select::{Glob, Picked, Selection, Selector, expand, placeholder};
 pub use target::{Dimension, ParseTargetError, TargetId};
 pub use value::{Cooldown, CooldownError, Number, TargetValue, TargetValueError};

@@ -1093,7 +1093,7 @@ class Holds(Leases):
 
 class Overrides(Leases):
     def override(self, *arguments, target="chat", span="2h"):
-        return self.ends(0, "override", target, *arguments, "--for", span, "--reason", "launch day", "--by", "Ada")
+        return self.ends(0, "override", target, "--yes", *arguments, "--for", span, "--reason", "launch day", "--by", "Ada")
 
     def before(self, marker):
         return re.search(r"before=([^;]*);", self.markers()[marker]).group(1)

@@ -1,0 +1,160 @@
+//! When a schedule fires, as text and as JSON.
+
+use chrono::{DateTime, FixedOffset, SecondsFormat, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use super::{Lines, Paint, Tone};
+use crate::domain::{Expression, Zone};
+
+/// Some firings of a schedule, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Firings {
+    /// What fires.
+    pub expression: Expression,
+    /// The zone of its wall clock.
+    pub zone: Zone,
+    /// When.
+    pub at: Vec<DateTime<Utc>>,
+    /// Whether these are the last.
+    pub ended: bool,
+}
+
+/// Firings as text: the schedule, a line per firing with a note where the clocks have changed since the one before, and
+/// a line when there are no more.
+#[must_use]
+pub fn firings_text(firings: &Firings, paint: Paint) -> String {
+    let mut lines = Lines::default();
+    let what = format!("{} in {}", firings.expression, firings.zone);
+    lines.push(paint.paint(Tone::Strong, &what));
+    let mut before: Option<FixedOffset> = None;
+    for at in &firings.at {
+        let local = firings.zone.local(*at);
+        let offset = *local.offset();
+        let note = before.filter(|before| *before != offset).map(|before| {
+            let change = offset
+                .local_minus_utc()
+                .saturating_sub(before.local_minus_utc());
+            let (size, way) = if change < 0 {
+                (change.saturating_neg(), "back")
+            } else {
+                (change, "forward")
+            };
+            let note = format!(
+                "  clocks went {way} by {}, {before} to {offset}",
+                span(size)
+            );
+            paint.paint(Tone::Change, &note)
+        });
+        lines.push(format!(
+            "{}  {}{}",
+            local.format("%a %Y-%m-%d %H:%M:%S %:z"),
+            utc_text(*at),
+            note.unwrap_or_default()
+        ));
+        before = Some(offset);
+    }
+    if firings.ended {
+        let end = if firings.at.is_empty() {
+            "no firings to the end of 2199"
+        } else {
+            "no more firings"
+        };
+        lines.push(paint.paint(Tone::Dim, end));
+    }
+    lines.finish()
+}
+
+/// Firings as JSON, each in UTC and in the zone of the schedule.
+#[must_use]
+pub fn firings_json(firings: &Firings) -> Value {
+    let one = |at: &DateTime<Utc>| {
+        let local = firings.zone.local(*at);
+        json!({
+            "utc": utc_text(*at),
+            "local": local.to_rfc3339_opts(SecondsFormat::Secs, false),
+        })
+    };
+    json!({ "firings": firings.at.iter().map(one).collect::<Vec<_>>() })
+}
+
+fn utc_text(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+fn span(seconds: i32) -> String {
+    let span = TimeDelta::seconds(i64::from(seconds))
+        .to_std()
+        .unwrap_or_default();
+    humantime::format_duration(span).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn firings(text: &str, zone: &str, after: &str, count: usize) -> Firings {
+        let expression = Expression::parse(text).unwrap();
+        let zone: Zone = zone.parse().unwrap();
+        let after: DateTime<Utc> = after.parse().unwrap();
+        let step = |at: &DateTime<Utc>| expression.next(zone, *at, after);
+        let all: Vec<_> = std::iter::successors(step(&after), step)
+            .take(count)
+            .collect();
+        Firings {
+            ended: all.len() < count,
+            at: all,
+            expression,
+            zone,
+        }
+    }
+
+    #[test]
+    fn text_shows_both_clocks_and_where_they_changed() {
+        let text = firings_text(
+            &firings(
+                "0 8 ? * SUN *",
+                "Australia/Lord_Howe",
+                "2026-03-28T00:00:00Z",
+                3,
+            ),
+            Paint::Plain,
+        );
+        insta::assert_snapshot!(text, @r"
+        cron(0 8 ? * SUN *) in Australia/Lord_Howe
+        Sun 2026-03-29 08:00:00 +11:00  2026-03-28T21:00:00Z
+        Sun 2026-04-05 08:00:00 +10:30  2026-04-04T21:30:00Z  clocks went back by 30m, +11:00 to +10:30
+        Sun 2026-04-12 08:00:00 +10:30  2026-04-11T21:30:00Z
+        ");
+        let last = firings_text(
+            &firings("0 8 29 2 ? 2028", "UTC", "2026-03-28T00:00:00Z", 3),
+            Paint::Plain,
+        );
+        insta::assert_snapshot!(last, @r"
+        cron(0 8 29 2 ? 2028) in UTC
+        Tue 2028-02-29 08:00:00 +00:00  2028-02-29T08:00:00Z
+        no more firings
+        ");
+        let never = firings_text(
+            &firings("0 8 31 2 ? *", "UTC", "2026-03-28T00:00:00Z", 3),
+            Paint::Plain,
+        );
+        insta::assert_snapshot!(never, @r"
+        cron(0 8 31 2 ? *) in UTC
+        no firings to the end of 2199
+        ");
+    }
+
+    #[test]
+    fn json_has_utc_and_local_time() {
+        let json = firings_json(&firings(
+            "0 9 ? * MON *",
+            "Europe/Berlin",
+            "2026-11-22T03:17:00Z",
+            1,
+        ));
+        assert_eq!(
+            json.to_string(),
+            r#"{"firings":[{"utc":"2026-11-23T08:00:00Z","local":"2026-11-23T09:00:00+01:00"}]}"#
+        );
+    }
+}
