@@ -92,6 +92,7 @@ fn adopt_target(held: &ObservedTarget, observed: &Observation) -> (Adopted, Vec<
         bounds,
         suspended: suspended.any().then_some(suspended),
         ignored: BTreeMap::new(),
+        schedules: Vec::new(),
         policies,
     };
     remarks.extend(lint(&target).into_iter().map(|finding| {

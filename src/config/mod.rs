@@ -14,6 +14,7 @@ mod node;
 mod policy;
 mod problem;
 mod resolved;
+mod schedule;
 mod select;
 mod source;
 mod step;

@@ -1,11 +1,13 @@
 //! The config as it is meant, with every default filled in.
 
+use chrono::{DateTime, NaiveTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{Config, Scope};
 use crate::domain::{
-    CustomMetric, DesiredTarget, Dimension, MathMetric, MathPart, Metric, Policy, PolicyKind,
-    Selection, Selector, Step, StepPolicy, TargetId, TargetTracking, known_dimensions, placeholder,
+    CustomMetric, DesiredTarget, Dimension, Expression, MathMetric, MathPart, Metric, Policy,
+    PolicyKind, Schedule, Selection, Selector, Step, StepPolicy, TargetId, TargetTracking, When,
+    Window, known_dimensions, placeholder,
 };
 
 /// The resolved config as a tree in the shape of the config itself: profiles are worked into the targets that use
@@ -126,6 +128,10 @@ fn with_identity(identity: Map<String, Value>, target: &DesiredTarget) -> Value 
     if let Some(map) = shape.as_object_mut() {
         let (min, max) = (target.bounds.min().get(), target.bounds.max().get());
         map.insert("bounds".to_owned(), json!({ "min": min, "max": max }));
+        if !target.schedules.is_empty() {
+            let schedules = target.schedules.iter().map(schedule_shape);
+            map.insert("schedules".to_owned(), schedules.collect());
+        }
         map.insert("policies".to_owned(), policies.into());
     }
     if let (false, Some(map)) = (target.ignored.is_empty(), shape.as_object_mut()) {
@@ -152,6 +158,65 @@ fn in_scope(scope: &str, target: Value) -> Value {
         shape.extend(fields);
     }
     Value::Object(shape)
+}
+
+fn schedule_shape(schedule: &Schedule) -> Value {
+    let Schedule {
+        name,
+        when,
+        zone,
+        min,
+        max,
+        lead,
+        except,
+        start,
+        end,
+    } = schedule;
+    let local = |at: &DateTime<Utc>| json!(zone.local(*at).format("%Y-%m-%dT%H:%M:%S").to_string());
+    let (way, said) = match when {
+        When::Fires(expression @ Expression::Cron(_)) => ("cron", json!(expression.to_string())),
+        When::Fires(expression @ Expression::Rate(_)) => ("rate", json!(expression.to_string())),
+        When::Fires(expression @ Expression::At(_)) => ("at", json!(expression.to_string())),
+        When::Open(Window::Once { from, until }) => (
+            "window",
+            json!({ "from": local(from), "until": local(until) }),
+        ),
+        When::Open(Window::Daily { from, until, days }) => {
+            let time = |time: &NaiveTime| time.format("%H:%M").to_string();
+            let names = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"];
+            let named = days
+                .iter()
+                .filter_map(|day| names.get(usize::try_from(*day).ok()?));
+            let days: Vec<&&str> = named.collect();
+            (
+                "window",
+                json!({ "from": time(from), "until": time(until), "days": days }),
+            )
+        }
+    };
+    let mut bounds = Map::new();
+    for (key, end) in [("min", min), ("max", max)] {
+        if let Some(end) = end {
+            bounds.insert(key.to_owned(), json!(end.get()));
+        }
+    }
+    let mut shape = json!({
+        "name": name.as_str(), way: said, "timezone": zone.name(), "bounds": bounds,
+    });
+    if let Some(map) = shape.as_object_mut() {
+        let lead = lead.to_std().ok().filter(|lead| !lead.is_zero());
+        let lead = lead.map(|lead| json!(humantime::format_duration(lead).to_string()));
+        let dates: Vec<String> = except.iter().map(ToString::to_string).collect();
+        let optional = [
+            ("lead", lead),
+            ("except", (!dates.is_empty()).then(|| json!(dates))),
+            ("start", start.as_ref().map(local)),
+            ("end", end.as_ref().map(local)),
+        ];
+        let given = optional.into_iter();
+        map.extend(given.filter_map(|(key, value)| Some((key.to_owned(), value?))));
+    }
+    shape
 }
 
 /// A percentage of all cores as the config says it; else the number.

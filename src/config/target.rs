@@ -6,14 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Scope;
 use super::node::{Node, nearest};
 use super::policy::read_policies;
+use super::schedule::read_schedules;
 use super::select::{Subject, read_subject};
 use crate::domain::{
     Bounds, Capacity, DesiredFleet, DesiredTarget, Dimension, OwnerName, Policy, Rule, ScopeName,
     Selection, Selector, Suspension, TargetId, placeholder,
 };
 
-const PROFILE_KEYS: [&str; 2] = ["bounds", "policies"];
-const TARGET_KEYS: [&str; 11] = [
+const PROFILE_KEYS: [&str; 3] = ["bounds", "schedules", "policies"];
+const TARGET_KEYS: [&str; 12] = [
     "scope",
     "endpoint",
     "variant",
@@ -24,6 +25,7 @@ const TARGET_KEYS: [&str; 11] = [
     "bounds",
     "suspended",
     "ignore",
+    "schedules",
     "policies",
 ];
 const SUSPENDED_KEYS: [&str; 3] = ["scale_in", "scale_out", "scheduled"];
@@ -32,6 +34,7 @@ const BOUNDS_KEYS: [&str; 2] = ["min", "max"];
 /// What several targets share. A target's own keys win over it; its policies replace these as a whole.
 pub(super) struct Profile<'a> {
     bounds: Option<Node<'a>>,
+    schedules: Option<Node<'a>>,
     policies: Option<Node<'a>>,
     used: Cell<bool>,
 }
@@ -44,6 +47,7 @@ pub(super) fn read_profiles<'a>(node: &Node<'a>) -> BTreeMap<String, Profile<'a>
         if let Some(fields) = entry.fields(&PROFILE_KEYS) {
             let profile = Profile {
                 bounds: fields.get("bounds"),
+                schedules: fields.get("schedules"),
                 policies: fields.get("policies"),
                 used: Cell::new(false),
             };
@@ -64,6 +68,9 @@ pub(super) fn check_unused(profiles: &BTreeMap<String, Profile<'_>>, owner: &Own
             for end in BOUNDS_KEYS {
                 fields.get(end).and_then(|node| node.count());
             }
+        }
+        if let Some(schedules) = &profile.schedules {
+            read_schedules(schedules);
         }
         if let Some(policies) = &profile.policies {
             read_policies(policies, &anyone, owner);
@@ -157,6 +164,12 @@ fn read_target(
         Some(Subject::Target(id)) => id.clone(),
         Some(Subject::Selection(_)) | None => placeholder(dimension)?,
     };
+    let own_schedules = fields.get("schedules");
+    let schedules = own_schedules
+        .as_ref()
+        .or_else(|| profile.and_then(|p| p.schedules.as_ref()))
+        .map(read_schedules)
+        .unwrap_or_default();
     let own_policies = fields.get("policies");
     let policies = own_policies
         .as_ref()
@@ -168,6 +181,7 @@ fn read_target(
         bounds: bounds?,
         suspended,
         ignored,
+        schedules,
         policies,
     };
     let selector = match subject? {

@@ -483,3 +483,51 @@ fn mistakes_in_metric_math_are_told() {
         assert!(problems.contains(part), "{bad}: {problems}");
     }
 }
+
+fn scheduled(schedules: &str) -> Result<Config, String> {
+    load_text(
+        "evenkeel.yaml",
+        &format!(
+            "targets:\n  - endpoint: c\n    variant: v\n    bounds: {{ min: 1, max: 4 }}\n    schedules:\n{schedules}"
+        ),
+    )
+}
+
+#[test]
+fn schedules_are_read_and_written_as_they_are_meant() {
+    let config = scheduled(
+        "      - { name: a, cron: '0 8 ? * MON-FRI *', timezone: Europe/Berlin, bounds: { min: 2, max: 9 }, lead: 10m,\n          \
+         except: [2026-12-25, 2026-12-26] }\n      \
+         - { name: b, rate: 6 hours, start: '2026-11-22T00:00', bounds: { max: 3 } }\n      \
+         - { name: c, at: '2026-12-24T18:00:00', bounds: { min: 0 } }\n      \
+         - { name: d, window: { from: '22:00', until: '06:00', days: [FRI, SAT] }, bounds: { min: 3 } }\n      \
+         - { name: e, window: { from: '2026-11-27T06:00', until: '2026-11-28T00:00' }, bounds: { min: 3 }, \
+         timezone: America/New_York }\n",
+    )
+    .unwrap();
+    let text = serde_saphyr::to_string(&resolved(&config)).unwrap();
+    assert_eq!(load_text("resolved.yaml", &text).unwrap(), config);
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn every_mistake_in_schedules_is_reported_with_its_remedy() {
+    let problems = scheduled(
+        "      - { name: unix, cron: '0 8 * * 1-5', bounds: { min: 2 } }\n      \
+         - { name: 'a:b', cron: '0 8 ? * MON-FRI *', bounds: { min: 2 } }\n      \
+         - { name: zone, cron: '0 8 ? * MON-FRI *', timezone: '+02:00', bounds: { min: 2 } }\n      \
+         - { name: both, cron: '0 8 ? * MON-FRI *', at: '2026-12-24T18:00:00', bounds: { min: 2 } }\n      \
+         - { name: none, bounds: { min: 2 } }\n      \
+         - { name: empty, at: '2026-12-24T18:00:00', bounds: {} }\n      \
+         - { name: crossed, at: '2026-12-24T18:00:00', bounds: { min: 5, max: 2 } }\n      \
+         - { name: gap, at: '2027-03-28T02:30:00', timezone: Europe/Berlin, bounds: { min: 2 } }\n      \
+         - { name: counted, rate: 6 hours, bounds: { min: 2 } }\n      \
+         - { name: shut, window: { from: '2026-11-28T06:00', until: '2026-11-27T00:00' }, bounds: { min: 2 } }\n      \
+         - { name: day, window: { from: '08:00', until: '09:00', days: [Caturday] }, bounds: { min: 2 } }\n      \
+         - { name: aws, at: '2026-12-24T18:00:00', bounds: { min: 2 }, runner: aws }\n      \
+         - { name: twice, at: '2026-12-24T18:00:00', bounds: { min: 2 } }\n      \
+         - { name: twice, at: '2026-12-25T18:00:00', bounds: { min: 2 } }\n",
+    )
+    .unwrap_err();
+    insta::assert_snapshot!(problems);
+}

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::desired::DesiredTarget;
 use super::lease::Leases;
+use super::name::ScheduleName;
 
 /// A number of instances, copies or provisioned concurrency units: 0 to 2^31 - 1, the API's integer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -101,10 +102,14 @@ impl fmt::Display for Bounds {
 }
 
 /// Why one end of the effective bounds is where it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BoundSource {
     /// The base bounds of the config; nothing else has a say at this instant.
     Base,
+    /// A schedule that fired last.
+    Schedule(ScheduleName),
+    /// A window, while it is open.
+    Window(ScheduleName),
     /// An override, while it holds.
     Override,
     /// What AWS holds: the config has no say any more.
@@ -114,9 +119,11 @@ pub enum BoundSource {
 impl BoundSource {
     /// The source as a stable label.
     #[must_use]
-    pub fn label(self) -> &'static str {
+    pub fn label(&self) -> &'static str {
         match self {
             Self::Base => "base",
+            Self::Schedule(_) => "schedule",
+            Self::Window(_) => "window",
             Self::Override => "override",
             Self::Held => "held",
         }
@@ -124,7 +131,7 @@ impl BoundSource {
 }
 
 /// The bounds of a target at one instant, with the reason for each end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EffectiveBounds {
     /// The bounds that hold.
     pub bounds: Bounds,
@@ -134,7 +141,23 @@ pub struct EffectiveBounds {
     pub max_source: BoundSource,
 }
 
+impl fmt::Display for BoundSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Base => f.write_str("the config's bounds"),
+            Self::Schedule(name) => write!(f, "schedule `{name}`"),
+            Self::Window(name) => write!(f, "window `{name}`"),
+            Self::Override => f.write_str("an override"),
+            Self::Held => f.write_str("what AWS holds"),
+        }
+    }
+}
+
 /// The bounds that `target` should have at `now`, given what is asked of it for a while.
+///
+/// Base bounds, then what schedules set when they fired, the last one last; then what open windows set, the one that
+/// opened last last; then an override. Of two at one instant the later one in the config wins. Where the minimum comes
+/// out above the maximum, the maximum gives way.
 ///
 /// Level-triggered: it needs no memory of what ran before, so a daemon that was down is right at once. The
 /// planner and everything that shows bounds call this one function.
@@ -144,23 +167,60 @@ pub fn effective_bounds(
     leases: Option<&Leases>,
     now: DateTime<Utc>,
 ) -> EffectiveBounds {
-    let base = target.bounds;
-    let asked = leases.and_then(|leases| leases.bounds.as_ref());
-    let bounds = match asked.filter(|lease| lease.holds(now)) {
-        Some(lease) => lease.what.on(base),
-        None => base,
+    let mut min = (target.bounds.min(), BoundSource::Base);
+    let mut max = (target.bounds.max(), BoundSource::Base);
+    let mut set = |low: Option<Capacity>, high: Option<Capacity>, source: &BoundSource| {
+        if let Some(low) = low {
+            min = (low, source.clone());
+        }
+        if let Some(high) = high {
+            max = (high, source.clone());
+        }
     };
-    let source = |is_base: bool| {
-        if is_base {
-            BoundSource::Base
+    let schedules = || target.schedules.iter();
+    let mut fired: Vec<_> = schedules()
+        .filter_map(|s| Some((s.last_fired(now)?, s)))
+        .collect();
+    fired.sort_by_key(|(at, _)| *at);
+    for (_, schedule) in fired {
+        let source = BoundSource::Schedule(schedule.name.clone());
+        set(schedule.min, schedule.max, &source);
+    }
+    let mut open: Vec<_> = schedules()
+        .filter_map(|s| Some((s.open_since(now)?.0, s)))
+        .collect();
+    open.sort_by_key(|(at, _)| *at);
+    for (_, schedule) in open {
+        let source = BoundSource::Window(schedule.name.clone());
+        set(schedule.min, schedule.max, &source);
+    }
+    let scheduled = crossed(min, max);
+    let asked = leases.and_then(|leases| leases.bounds.as_ref());
+    let Some(lease) = asked.filter(|lease| lease.holds(now)) else {
+        return scheduled;
+    };
+    let bounds = lease.what.on(scheduled.bounds);
+    let source = |is_kept: bool, source: BoundSource| {
+        if is_kept {
+            source
         } else {
             BoundSource::Override
         }
     };
     EffectiveBounds {
         bounds,
-        min_source: source(bounds.min() == base.min()),
-        max_source: source(bounds.max() == base.max()),
+        min_source: source(bounds.min() == scheduled.bounds.min(), scheduled.min_source),
+        max_source: source(bounds.max() == scheduled.bounds.max(), scheduled.max_source),
+    }
+}
+
+/// Both ends as bounds; where they cross, the maximum gives way: too much is safer than too little.
+fn crossed(min: (Capacity, BoundSource), max: (Capacity, BoundSource)) -> EffectiveBounds {
+    let max = if min.0 > max.0 { min.clone() } else { max };
+    EffectiveBounds {
+        bounds: Bounds::new(min.0, max.0).unwrap_or_else(BoundsError::swapped),
+        min_source: min.1,
+        max_source: max.1,
     }
 }
 

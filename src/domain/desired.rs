@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use chrono::{DateTime, Utc};
+
 use super::bounds::Bounds;
 use super::lint::Rule;
 use super::name::{OwnerName, PolicyName, ScopeName};
 use super::policy::{Policy, PolicyKind, StepPolicy, TargetTracking};
+use super::schedule::Schedule;
 use super::select::{Glob, Picked, Selection, Selector};
 use super::target::TargetId;
 
@@ -21,6 +24,8 @@ pub struct DesiredTarget {
     pub suspended: Option<Suspension>,
     /// Rules of the lint that do not count here, and why.
     pub ignored: BTreeMap<Rule, String>,
+    /// Schedules in the order of the config; names are unique within a target.
+    pub schedules: Vec<Schedule>,
     /// Policies in the order of the config; names and metrics are unique within a target.
     pub policies: Vec<Policy>,
 }
@@ -53,6 +58,15 @@ impl DesiredFleet {
 }
 
 impl DesiredTarget {
+    /// The next instant after `now` at which schedules change its bounds, or may.
+    #[must_use]
+    pub fn next_change(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.schedules
+            .iter()
+            .filter_map(|s| s.next_change(now))
+            .min()
+    }
+
     /// The same for another target: metrics and alarms that follow from the target follow along.
     #[must_use]
     pub fn for_target(&self, id: &TargetId) -> Self {

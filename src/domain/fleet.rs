@@ -89,8 +89,8 @@ pub enum PassReason {
     Nudge,
     /// The pass before it wrote something, and this one reads it back.
     ReadBack,
-    /// A hold or an override ends.
-    LeaseEnds,
+    /// A hold or an override ends, a schedule fires, or a window opens or closes.
+    Due,
     /// Someone asked for exactly one.
     Once,
 }
@@ -105,7 +105,7 @@ impl PassReason {
             Self::Reload => "reload",
             Self::Nudge => "nudge",
             Self::ReadBack => "read_back",
-            Self::LeaseEnds => "lease_ends",
+            Self::Due => "due",
             Self::Once => "once",
         }
     }
@@ -248,6 +248,8 @@ pub struct TargetSnapshot {
     pub reset: Option<CapacityReset>,
     /// Whether the list of registrations could be read as far as it matters here.
     pub registration_seen: bool,
+    /// When schedules next change its bounds, or may.
+    pub next_change: Option<DateTime<Utc>>,
     /// What the end of an override will do to the running capacity: from, to.
     pub at_end: Option<(Capacity, Capacity)>,
     /// What the lint objects to, in the config and in AWS.

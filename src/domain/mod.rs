@@ -63,8 +63,8 @@ pub use metric::{
     UnknownMetric, UnknownStatistic, known_dimensions,
 };
 pub use name::{
-    ComponentName, EndpointName, NameError, OwnerName, PolicyName, ProfileName, ScopeName,
-    VariantName,
+    ComponentName, EndpointName, NameError, OwnerName, PolicyName, ProfileName, ScheduleName,
+    ScopeName, VariantName,
 };
 pub use observed::{Gap, Observation, ObservedPolicy, ObservedPolicyKind, ObservedTarget, Part};
 pub use plan::{
@@ -77,8 +77,8 @@ pub use policy::{
 };
 pub use scalable::{Unscalable, unscalable};
 pub use schedule::{
-    At, Cron, CronFault, Expression, Field, FieldFault, Rate, RateUnit, Reason, ScheduleError,
-    Zone, ZoneError,
+    At, Cron, CronFault, Expression, Field, FieldFault, Rate, RateUnit, Reason, Schedule,
+    ScheduleError, When, Window, Zone, ZoneError, day_of_week,
 };
 pub use select::{Glob, Picked, Selection, Selector, expand, placeholder};
 pub use target::{Dimension, ParseTargetError, TargetId};

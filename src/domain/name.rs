@@ -40,6 +40,14 @@ fn is_plain_name(s: &str) -> bool {
 
 const PLAIN_RULE: &str = "1 to 63 letters, digits, hyphens, underscores and dots";
 
+/// Application Auto Scaling's rule for names of scheduled actions (aws-autoscaling.md 1.3).
+fn is_schedule_name(s: &str) -> bool {
+    (1..=256).contains(&s.chars().count())
+        && !s.chars().any(char::is_control)
+        && !s.contains([':', '/', '|'])
+        && s.trim() == s
+}
+
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $check:ident, $rule:expr) => {
         $(#[$doc])*
@@ -73,6 +81,14 @@ macro_rules! name {
         }
     };
 }
+
+name!(
+    /// Name of a schedule, unique on its target.
+    ScheduleName,
+    "schedule name",
+    is_schedule_name,
+    "1 to 256 characters without `:`, `/` and `|`, and no space at either end"
+);
 
 name!(
     /// Name of a SageMaker endpoint. Case sensitive, unique per account and region.

@@ -187,6 +187,7 @@ fn desired() -> impl Strategy<Value = DesiredFleet> {
                         bounds,
                         suspended,
                         ignored: BTreeMap::new(),
+                        schedules: Vec::new(),
                         policies,
                     },
                 )
@@ -632,6 +633,7 @@ fn fleet(targets: impl IntoIterator<Item = (&'static str, u32, u32)>) -> Desired
                 bounds,
                 suspended: None,
                 ignored: BTreeMap::new(),
+                schedules: Vec::new(),
                 policies,
             },
         )

@@ -14,6 +14,7 @@ mod board;
 mod clock;
 mod conflict;
 mod details;
+mod digest;
 mod drive;
 mod execute;
 mod observe;

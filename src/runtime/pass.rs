@@ -13,14 +13,15 @@ use tokio_util::sync::CancellationToken;
 use super::Settings;
 use super::board::Board;
 use super::conflict::Corrections;
+use super::digest::{at_end, findings, idle_selections, next_due, outcome, unscaled};
 use super::drive::{Again, Task};
 use super::execute::{Executed, Executor, execute};
 use super::observe::{Look, Observer};
 use super::resets::Resets;
 use crate::domain::{
-    Capacity, Conflict, DesiredFleet, DesiredTarget, EndpointName, Finding, Leases, Mode,
-    Observation, Part, PassOutcome, PassReason, PassSummary, Plan, ScopeName, ScopeSnapshot,
-    TargetId, TargetSnapshot, Verdict, Violation, WriteFailure, check, lint, lint_world, plan,
+    Bounds, Change, Conflict, DesiredFleet, Leases, Mode, Observation, Part, PassOutcome,
+    PassReason, PassSummary, Plan, ScopeName, ScopeSnapshot, TargetId, TargetSnapshot, Verdict,
+    Violation, WriteFailure, check, plan,
 };
 use crate::ports::{Clock, Event, EventSink, ScopePorts};
 
@@ -40,8 +41,12 @@ pub struct Reconciler {
     settled: BTreeSet<TargetId>,
     told: Told,
     resets: Resets,
-    /// When the next hold or override ends.
-    next_end: Option<DateTime<Utc>>,
+    /// Targets whose bounds became due with this pass.
+    due: BTreeSet<TargetId>,
+    /// When the next hold or override ends, or a schedule changes bounds.
+    next_due: Option<DateTime<Utc>>,
+    /// The last look: what is due at an instant is done from it, as another one takes its time.
+    last: Option<Look>,
 }
 
 /// How soon after writes the scope is read again; AWS's own reads may lag a few seconds behind its writes.
@@ -59,6 +64,8 @@ struct Told {
     conflicts: BTreeSet<TargetId>,
     overdue: BTreeSet<TargetId>,
     asked: BTreeMap<TargetId, Leases>,
+    /// The bounds that were due at the pass before.
+    bounds: BTreeMap<TargetId, Bounds>,
     /// When the config was loaded that the last pass went by.
     config: Option<DateTime<Utc>>,
 }
@@ -91,7 +98,9 @@ impl Reconciler {
             settled: BTreeSet::new(),
             told: Told::default(),
             resets: Resets::default(),
-            next_end: None,
+            due: BTreeSet::new(),
+            next_due: None,
+            last: None,
         }
     }
 
@@ -126,7 +135,8 @@ impl Reconciler {
         if let Some(Look { fleet, observed }) = look {
             self.act(&fleet, &observed, &settings, &mut summary, stop)
                 .await;
-            self.next_end = next_end(&observed, now);
+            self.next_due = next_due(&fleet, &observed, now);
+            self.last = Some(Look { fleet, observed });
         }
         summary.took = started.elapsed();
         self.board.update_scope(&self.scope, |scope| {
@@ -214,6 +224,46 @@ impl Reconciler {
         self.publish(fleet, observed, &planned, &conflicts);
     }
 
+    /// Registers what schedules make due at this instant, from what the last look saw: a whole look of a large scope
+    /// takes many seconds, and a firing is to take effect within one. The pass that follows sees to everything else.
+    async fn do_what_is_due(&mut self, stop: &CancellationToken) {
+        let settings = Arc::clone(&self.settings.borrow());
+        let same_config = self.told.config == Some(settings.loaded);
+        let now = self.clock.now();
+        let Some(Look { fleet, observed }) = self.last.take().filter(|_| same_config) else {
+            return;
+        };
+        let mut planned = plan(&fleet, &observed, now);
+        for entry in &mut planned.targets {
+            let declared = fleet.targets.contains_key(&entry.id);
+            entry.actions.retain(|action| {
+                let stands = matches!(
+                    action.change,
+                    Change::Register {
+                        previous: Some(_),
+                        ..
+                    }
+                );
+                declared && stands
+            });
+        }
+        let conflicts = self.corrections.conflicts(now);
+        let checked = check(planned, &fleet, &observed, settings.safety);
+        if let (Ok(checked), Mode::Enforce) = (checked, settings.mode) {
+            let executor = Executor {
+                ports: self.observer.ports(),
+                clock: &self.clock,
+                events: &self.events,
+                scope: &self.scope,
+                was_converged: &BTreeSet::new(),
+                failures: &mut self.failures,
+                left_alone: &conflicts,
+                backoff: settings.reconcile_interval,
+            };
+            execute(&checked, executor, stop).await;
+        }
+    }
+
     /// Who keeps changing what back, told when it begins.
     fn conflicts(&mut self, now: DateTime<Utc>) -> BTreeMap<TargetId, Conflict> {
         let conflicts = self.corrections.conflicts(now);
@@ -245,7 +295,7 @@ impl Reconciler {
             let written = !entry.actions.is_empty()
                 && !self.failures.contains_key(id)
                 && !left_alone.contains_key(id);
-            let asked = observed.leases(id).is_some();
+            let asked = observed.leases(id).is_some() || self.due.contains(id);
             if written && !asked && self.settled.contains(id) {
                 self.corrections.mended(id, now);
             }
@@ -334,7 +384,17 @@ impl Reconciler {
                 .verdicts
                 .insert(target.clone(), entry.verdict.label());
             // What someone asks for a while changes what is due, and is no change from outside.
-            let asked = observed.leases(target).is_some();
+            let due = self
+                .told
+                .bounds
+                .insert(target.clone(), entry.effective.bounds);
+            let is_due = due.is_some_and(|before| before != entry.effective.bounds);
+            if is_due {
+                self.due.insert(target.clone());
+            } else {
+                self.due.remove(target);
+            }
+            let asked = observed.leases(target).is_some() || is_due;
             let was_converged = same_config && !asked && before == Some(Verdict::Converged.label());
             if was_converged && !entry.actions.is_empty() {
                 changed_from_outside.insert(target.clone());
@@ -363,6 +423,8 @@ impl Reconciler {
         self.told.drift = drift;
         let planned_ids: BTreeSet<_> = planned.targets.iter().map(|t| &t.id).collect();
         self.told.verdicts.retain(|id, _| planned_ids.contains(id));
+        self.told.bounds.retain(|id, _| planned_ids.contains(id));
+        self.due.retain(|id| planned_ids.contains(id));
         changed_from_outside
     }
 
@@ -391,7 +453,7 @@ impl Reconciler {
                     .map(|(name, policy)| (name.clone(), policy.alarms.clone()))
                     .collect();
                 let snapshot = TargetSnapshot {
-                    effective: entry.effective,
+                    effective: entry.effective.clone(),
                     policies: fleet
                         .targets
                         .get(id)
@@ -406,6 +468,10 @@ impl Reconciler {
                     reset: self.resets.of(id),
                     registration_seen: observed.targets.contains_key(id)
                         || observed.gap(&Part::Targets).is_none(),
+                    next_change: fleet
+                        .targets
+                        .get(id)
+                        .and_then(|t| t.next_change(observed.at)),
                     at_end: fleet.targets.get(id).and_then(|t| at_end(t, observed)),
                     findings: fleet
                         .targets
@@ -449,73 +515,6 @@ impl Reconciler {
     }
 }
 
-/// What the end of an override will do to the running capacity.
-fn at_end(target: &DesiredTarget, observed: &Observation) -> Option<(Capacity, Capacity)> {
-    let lease = observed.leases(&target.id)?.bounds.as_ref()?;
-    let from = observed.capacity(&target.id)?.aim()?;
-    let to = target.bounds.clamp(from);
-    (lease.holds(observed.at) && from != to).then_some((from, to))
-}
-
-/// Selections that nothing fits; a typing error looks like that.
-fn idle_selections(fleet: &DesiredFleet) -> Vec<String> {
-    fleet.idle_selections().map(ToString::to_string).collect()
-}
-
-/// The next end of a hold or an override.
-fn next_end(observed: &Observation, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let all = observed.markers.leases.values();
-    all.filter_map(|leases| leases.next_end(now)).min()
-}
-
-/// What the lint objects to, in the config and in AWS.
-fn findings(target: &DesiredTarget, observed: &Observation) -> Vec<Finding> {
-    let mut findings = lint(target);
-    findings.extend(lint_world(target, observed));
-    findings
-}
-
-/// Endpoints that nobody scales; `None` when that can not be known.
-fn unscaled(fleet: &DesiredFleet, observed: &Observation) -> Option<Vec<EndpointName>> {
-    if observed.gap(&Part::Targets).is_some() || observed.gap(&Part::Endpoints).is_some() {
-        return None;
-    }
-    let scaled: BTreeSet<&EndpointName> = fleet
-        .targets
-        .keys()
-        .chain(observed.targets.keys())
-        .filter_map(|id| observed.endpoint_of(id))
-        .collect();
-    let nobodys = |name: &&EndpointName| !scaled.contains(name);
-    Some(observed.endpoints.keys().filter(nobodys).cloned().collect())
-}
-
-fn outcome(
-    planned: &Plan,
-    observed: &Observation,
-    executed: Executed,
-    refused: bool,
-    mode: Mode,
-) -> PassOutcome {
-    if executed.cancelled {
-        PassOutcome::Cancelled
-    } else if refused {
-        PassOutcome::Refused
-    } else if executed.failed > 0 || executed.backed_off > 0 {
-        PassOutcome::Failed
-    } else if !observed.is_complete() {
-        PassOutcome::Partial
-    } else if executed.done > 0 {
-        PassOutcome::Changed
-    } else if !planned.is_empty() && mode == Mode::Observe {
-        PassOutcome::Observed
-    } else if planned.is_converged() {
-        PassOutcome::Converged
-    } else {
-        PassOutcome::Waiting
-    }
-}
-
 #[async_trait]
 impl Task for Reconciler {
     fn name(&self) -> String {
@@ -527,6 +526,9 @@ impl Task for Reconciler {
     }
 
     async fn activate(&mut self, reason: PassReason, stop: &CancellationToken) -> Option<Again> {
+        if reason == PassReason::Due {
+            self.do_what_is_due(stop).await;
+        }
         let summary = self.pass(reason, stop).await;
         // What was written is read back soon, so that whoever looks does not see the old state for an interval.
         if summary.done > 0 {
@@ -536,11 +538,11 @@ impl Task for Reconciler {
             });
         }
         // What ends before the next pass gets a pass of its own.
-        let left = self.next_end?.signed_duration_since(self.clock.now());
+        let left = self.next_due?.signed_duration_since(self.clock.now());
         let after = left.to_std().unwrap_or(Duration::ZERO);
         (after < self.interval()).then_some(Again {
             after,
-            reason: PassReason::LeaseEnds,
+            reason: PassReason::Due,
         })
     }
 }

@@ -10,8 +10,8 @@ use super::words::{
 };
 use super::{Lines, Paint, Tone, finding_json};
 use crate::domain::{
-    Activity, EndpointName, FleetSnapshot, Lease, Note, ScopeSnapshot, TargetId, TargetSnapshot,
-    Verdict,
+    Activity, BoundSource, EffectiveBounds, EndpointName, FleetSnapshot, Lease, Note,
+    ScopeSnapshot, TargetId, TargetSnapshot, Verdict,
 };
 
 /// The fleet as a few lines per target.
@@ -212,6 +212,11 @@ fn bounds_text(target: &TargetSnapshot) -> String {
         None => format!("{due}; not registered"),
         Some(held) => {
             let mut parts = vec![due.to_string()];
+            parts.extend(sources_text(&target.effective));
+            let next = target
+                .next_change
+                .map(|at| format!("next change {}", at.format(TIME)));
+            parts.extend(next);
             if (held.min, held.max) != (due.min(), due.max()) {
                 parts.push(format!("AWS holds {}..{}", held.min, held.max));
             }
@@ -220,6 +225,16 @@ fn bounds_text(target: &TargetSnapshot) -> String {
             }
             parts.join("; ")
         }
+    }
+}
+
+/// Why the bounds are where they are, when that is not the config's bounds.
+fn sources_text(effective: &EffectiveBounds) -> Option<String> {
+    let (min, max) = (&effective.min_source, &effective.max_source);
+    match (min, max) {
+        (BoundSource::Base, BoundSource::Base) => None,
+        (min, max) if min == max => Some(format!("by {min}")),
+        (min, max) => Some(format!("min by {min}, max by {max}")),
     }
 }
 
@@ -321,6 +336,9 @@ fn target_json(id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) ->
             "max": target.effective.bounds.max().get(),
             "min_source": target.effective.min_source.label(),
             "max_source": target.effective.max_source.label(),
+            "min_by": target.effective.min_source.to_string(),
+            "max_by": target.effective.max_source.to_string(),
+            "next_change": target.next_change.map(|at| at.to_rfc3339()),
             "registered": target.registered.as_ref().map(|t| [t.min.get(), t.max.get()]),
         },
         "suspended": target.registered.as_ref().map(|t| json!({

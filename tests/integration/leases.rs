@@ -158,7 +158,7 @@ async fn an_override_sets_bounds_and_gives_them_back() {
         "the registration pulls capacity up: {current}"
     );
     let snapshot = world.snapshot();
-    let effective = snapshot.scopes[&scope()].targets[&chat()].effective;
+    let effective = &snapshot.scopes[&scope()].targets[&chat()].effective;
     assert_eq!(effective.min_source, BoundSource::Override);
     world.run_for(Duration::from_mins(42)).await;
     assert_eq!(world.bounds("chat"), Some((1, 8)));

@@ -26,6 +26,7 @@ mod kinds;
 mod leases;
 mod pages;
 mod process;
+mod schedules;
 mod select;
 mod server;
 mod traps;

@@ -58,7 +58,7 @@ fn plan_target(
     let effective = effective_bounds(target, leases, now);
     let mut entry = TargetPlan {
         id: target.id.clone(),
-        effective,
+        effective: effective.clone(),
         verdict: Verdict::Converged,
         actions: Vec::new(),
         notes: lease_notes(leases, now),
@@ -82,7 +82,7 @@ fn plan_target(
     }
     let held = observed.targets.get(&target.id);
     let suspended = suspension_due(target.suspended, held, leases, now);
-    if let Some(action) = plan_registration(target, effective, suspended, manage, observed) {
+    if let Some(action) = plan_registration(target, &effective, suspended, manage, observed) {
         // What someone asks for a while could be against it.
         match observed.gap(&Part::Alarms) {
             Some(gap) if held.is_some() => entry.notes.push(Note::LeasesUnseen(gap.clone())),
@@ -112,8 +112,8 @@ fn plan_target(
     entry
 }
 
-/// A hold takes effect while the endpoint is busy, and ends then: whoever asks for one can not wait for a deployment. The
-/// bounds stay as AWS holds them, and it moves no capacity while it is busy (aws-autoscaling.md 1.4).
+/// A hold takes effect while the endpoint is busy, and ends then: whoever asks for one can not wait for a deployment.
+/// The bounds stay as AWS holds them, and it moves no capacity while it is busy (aws-autoscaling.md 1.4).
 fn hold_while_busy(
     target: &DesiredTarget,
     manage: &Manage,
@@ -315,7 +315,7 @@ fn registration_unseen(id: &TargetId, observed: &Observation) -> Option<Wait> {
 
 fn plan_registration(
     target: &DesiredTarget,
-    effective: EffectiveBounds,
+    effective: &EffectiveBounds,
     suspended: Option<Suspension>,
     manage: &Manage,
     observed: &Observation,

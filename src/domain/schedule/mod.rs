@@ -12,6 +12,7 @@ mod day;
 mod error;
 mod field;
 mod rate;
+mod timetable;
 mod unix;
 mod zone;
 
@@ -25,6 +26,7 @@ pub use cron::Cron;
 pub use error::{CronFault, FieldFault, Reason, ScheduleError};
 pub use field::Field;
 pub use rate::{Rate, RateUnit};
+pub use timetable::{Schedule, When, Window, day_of_week};
 pub use zone::{Zone, ZoneError};
 
 /// When something is due.

@@ -71,6 +71,15 @@ impl Zone {
         at.with_timezone(&offset)
     }
 
+    /// The first instant at which a wall clock shows a time; `None` where clocks go forward over it.
+    #[must_use]
+    pub fn first_instant(self, local: NaiveDateTime) -> Option<DateTime<Utc>> {
+        match self.instant(local) {
+            Mapped::At(at) => Some(at),
+            Mapped::Gap(..) => None,
+        }
+    }
+
     /// The instant at which a wall clock shows a time.
     pub(super) fn instant(self, local: NaiveDateTime) -> Mapped {
         match self.0.from_local_datetime(&local) {

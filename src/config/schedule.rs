@@ -1,0 +1,303 @@
+//! The lists `schedules`.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
+
+use super::node::{Fields, Node};
+use crate::domain::{
+    Capacity, Expression, Schedule, ScheduleName, When, Window, Zone, day_of_week,
+};
+
+const SCHEDULE_KEYS: [&str; 12] = [
+    "name", "cron", "at", "rate", "window", "timezone", "bounds", "lead", "except", "start", "end",
+    "runner",
+];
+const WINDOW_KEYS: [&str; 3] = ["from", "until", "days"];
+const BOUNDS_KEYS: [&str; 2] = ["min", "max"];
+/// The keys of which a schedule has exactly one.
+const WAYS: [&str; 4] = ["cron", "at", "rate", "window"];
+/// AWS's limit of scheduled actions on one target; ours keep to it, so that AWS could run them.
+const MAX_SCHEDULES: usize = 200;
+const LONGEST_LEAD: Duration = Duration::from_hours(24);
+
+/// Reads the schedules of one target.
+pub(super) fn read_schedules(node: &Node<'_>) -> Vec<Schedule> {
+    let entries = node.entries();
+    if entries.len() > MAX_SCHEDULES {
+        node.report(
+            format!("{} schedules on one target", entries.len()),
+            format!("AWS allows {MAX_SCHEDULES}, and that limit can not be raised"),
+        );
+    }
+    let mut schedules: Vec<Schedule> = Vec::new();
+    for entry in entries {
+        let Some(schedule) = read_schedule(&entry) else {
+            continue;
+        };
+        if schedules.iter().any(|s| s.name == schedule.name) {
+            entry.report(
+                format!(
+                    "a second schedule of this target is called `{}`",
+                    schedule.name
+                ),
+                "give each schedule a `name` of its own",
+            );
+            continue;
+        }
+        schedules.push(schedule);
+    }
+    schedules
+}
+
+fn read_schedule(entry: &Node<'_>) -> Option<Schedule> {
+    let fields = entry.fields(&SCHEDULE_KEYS)?;
+    let name = fields
+        .require("name", "scale-up-morning")
+        .and_then(|node| node.parsed::<ScheduleName>());
+    let zone = match fields.get("timezone") {
+        Some(node) => read_zone(&node),
+        None => Some(Zone::UTC),
+    };
+    let start = read_instant(&fields, "start", zone);
+    let end = read_instant(&fields, "end", zone);
+    let when = read_when(entry, &fields, zone, start?.is_some());
+    let ends = fields
+        .require("bounds", "{ min: 5, max: 20 }")
+        .and_then(|node| read_ends(&node));
+    let lead = match fields.get("lead") {
+        Some(node) => node.duration(Duration::ZERO, LONGEST_LEAD),
+        None => Some(Duration::ZERO),
+    };
+    let except = match fields.get("except") {
+        Some(node) => read_dates(&node),
+        None => Some(BTreeSet::new()),
+    };
+    if let Some(node) = fields.get("runner") {
+        node.word(&[("daemon", ())])?;
+    }
+    let (start, end) = (start?, end?);
+    if let (Some(start), Some(end)) = (start, end)
+        && start >= end
+    {
+        entry.report("`start` is not before `end`", "swap them, or remove one");
+        return None;
+    }
+    let (min, max) = ends?;
+    Some(Schedule {
+        name: name?,
+        when: when?,
+        zone: zone?,
+        min,
+        max,
+        lead: TimeDelta::from_std(lead?).ok()?,
+        except: except?,
+        start,
+        end,
+    })
+}
+
+fn read_zone(node: &Node<'_>) -> Option<Zone> {
+    let text = node.text()?;
+    match text.parse::<Zone>() {
+        Ok(zone) => Some(zone),
+        Err(error) => {
+            node.report(error.to_string(), error.remedy);
+            None
+        }
+    }
+}
+
+fn read_when(
+    entry: &Node<'_>,
+    fields: &Fields<'_>,
+    zone: Option<Zone>,
+    has_start: bool,
+) -> Option<When> {
+    let given: Vec<(&str, Node<'_>)> = WAYS
+        .into_iter()
+        .filter_map(|way| Some((way, fields.get(way)?)))
+        .collect();
+    let [(way, node)] = given.as_slice() else {
+        let what = if given.is_empty() {
+            "it is not said when".to_owned()
+        } else {
+            let names: Vec<&str> = given.iter().map(|(way, _)| *way).collect();
+            format!("{} in one schedule", names.join(" and "))
+        };
+        entry.report(what, format!("give exactly one of {}", WAYS.join(", ")));
+        return None;
+    };
+    if *way == "window" {
+        return read_window(node, zone?).map(When::Open);
+    }
+    let text = node.text()?;
+    let wrapped = if text.contains('(') {
+        text.clone()
+    } else {
+        format!("{way}({text})")
+    };
+    let expression = match Expression::parse(&wrapped) {
+        Ok(expression) => expression,
+        Err(error) => {
+            node.report(error.to_string(), error.remedy);
+            return None;
+        }
+    };
+    let is_said = match &expression {
+        Expression::Cron(_) => *way == "cron",
+        Expression::Rate(_) => *way == "rate",
+        Expression::At(_) => *way == "at",
+    };
+    if !is_said {
+        node.report(
+            format!("`{text}` stands under `{way}`"),
+            "write it under the key that its form is called by",
+        );
+        return None;
+    }
+    if let Expression::At(once) = &expression
+        && let Err(error) = once.instant(zone?)
+    {
+        node.report(error.to_string(), error.remedy);
+        return None;
+    }
+    if matches!(expression, Expression::Rate(_)) && !has_start {
+        node.report(
+            "a rate without `start`: nothing says what it counts from",
+            "add `start: \"2026-11-22T00:00\"`, or use `cron`",
+        );
+        return None;
+    }
+    Some(When::Fires(expression))
+}
+
+fn read_window(node: &Node<'_>, zone: Zone) -> Option<Window> {
+    let fields = node.fields(&WINDOW_KEYS)?;
+    let from = fields.require("from", "\"22:00\"")?;
+    let until = fields.require("until", "\"06:00\"")?;
+    let (first, last) = (from.text()?, until.text()?);
+    let time = |text: &str| NaiveTime::parse_from_str(text, "%H:%M").ok();
+    if let (Some(from), Some(until)) = (time(&first), time(&last)) {
+        let days = match fields.get("days") {
+            Some(node) => read_days(&node)?,
+            None => (0..7).collect(),
+        };
+        return Some(Window::Daily { from, until, days });
+    }
+    if let Some(node) = fields.get("days") {
+        node.report(
+            "`days` stands in a window of dates",
+            "remove it, or write `from` and `until` as times of day",
+        );
+        return None;
+    }
+    let (opens, closes) = (read_local(&from, zone)?, read_local(&until, zone)?);
+    if opens >= closes {
+        until.report(
+            format!("it closes at {last}, and opens at {first}"),
+            "let `until` be after `from`",
+        );
+        return None;
+    }
+    Some(Window::Once {
+        from: opens,
+        until: closes,
+    })
+}
+
+fn read_days(node: &Node<'_>) -> Option<BTreeSet<u32>> {
+    let day = |entry: Node<'_>| {
+        let text = entry.text()?;
+        let day = day_of_week(&text);
+        if day.is_none() {
+            entry.report(
+                format!("`{text}` is no day of the week"),
+                "use MON, TUE, WED, THU, FRI, SAT and SUN",
+            );
+        }
+        day
+    };
+    node.entries().into_iter().map(day).collect()
+}
+
+/// A local date and time, in the zone of the schedule.
+fn read_local(node: &Node<'_>, zone: Zone) -> Option<DateTime<Utc>> {
+    let text = node.text()?;
+    let forms = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"];
+    let parsed = forms
+        .into_iter()
+        .find_map(|form| NaiveDateTime::parse_from_str(&text, form).ok());
+    let Some(local) = parsed else {
+        node.report(
+            format!("`{text}` is no date and time"),
+            "write for example \"2026-11-27T06:00\", or two times of day, \"22:00\" and \"06:00\"",
+        );
+        return None;
+    };
+    let instant = zone.first_instant(local);
+    if instant.is_none() {
+        node.report(
+            format!("{text} does not exist in {zone}: clocks go forward over it"),
+            "write a time before or after that",
+        );
+    }
+    instant
+}
+
+/// `Some(None)` when it is not there.
+#[expect(
+    clippy::option_option,
+    reason = "unreadable, absent and present are three outcomes"
+)]
+fn read_instant(
+    fields: &Fields<'_>,
+    key: &str,
+    zone: Option<Zone>,
+) -> Option<Option<DateTime<Utc>>> {
+    match fields.get(key) {
+        Some(node) => read_local(&node, zone?).map(Some),
+        None => Some(None),
+    }
+}
+
+type Ends = (Option<Capacity>, Option<Capacity>);
+
+fn read_ends(node: &Node<'_>) -> Option<Ends> {
+    let fields = node.fields(&BOUNDS_KEYS)?;
+    let end = |key: &str| match fields.get(key) {
+        Some(node) => node.count().and_then(Capacity::new).map(Some),
+        None => Some(None),
+    };
+    let (min, max) = (end("min")?, end("max")?);
+    match (min, max) {
+        (None, None) => {
+            node.report("it sets nothing", "give `min`, `max` or both");
+            None
+        }
+        (Some(low), Some(high)) if low > high => {
+            node.report(
+                format!("the minimum, {low}, is above the maximum, {high}"),
+                "lower the minimum or raise the maximum",
+            );
+            None
+        }
+        ends => Some(ends),
+    }
+}
+
+fn read_dates(node: &Node<'_>) -> Option<BTreeSet<NaiveDate>> {
+    let date = |entry: Node<'_>| {
+        let text = entry.text()?;
+        let date = NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok();
+        if date.is_none() {
+            entry.report(
+                format!("`{text}` is no date"),
+                "write for example 2026-12-25",
+            );
+        }
+        date
+    };
+    node.entries().into_iter().map(date).collect()
+}

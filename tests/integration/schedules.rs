@@ -1,0 +1,188 @@
+//! Schedules: bounds change at their instant, whoever died in between, and nothing is ever fought over.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use evenkeel::domain::*;
+
+use crate::world::{World, resource, scope};
+
+const WORLD: &str = "
+endpoints:
+  - name: chat
+    variants: [{ name: AllTraffic, instance_type: ml.m5.xlarge, instances: 2, start_up: 4m }]
+    traffic: { steady: 400 }
+    exact: true
+";
+
+/// The world begins at 2026-11-23 06:00 UTC, a Monday: 07:00 in Berlin.
+const CONFIG: &str = "
+targets:
+  - endpoint: chat
+    variant: AllTraffic
+    bounds: { min: 1, max: 8 }
+    schedules:
+      - { name: morning, cron: '0 8 ? * MON-FRI *', timezone: Europe/Berlin, bounds: { min: 4, max: 12 } }
+      - { name: evening, cron: '0 20 * * ? *', timezone: Europe/Berlin, bounds: { min: 1, max: 6 } }
+      - { name: launch, window: { from: '2026-11-23T12:00', until: '2026-11-23T13:30' }, timezone: Europe/Berlin,
+          bounds: { min: 9 } }
+    policies: [{ target_tracking: { metric: invocations_per_instance, target: 300 } }]
+";
+
+fn chat() -> TargetId {
+    resource("chat").parse().unwrap()
+}
+
+fn at(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+/// The bounds at an instant, by hand.
+fn due(now: DateTime<Utc>) -> (u32, u32) {
+    if now >= at("2026-11-23T11:00:00Z") && now < at("2026-11-23T12:30:00Z") {
+        (9, 12)
+    } else if now >= at("2026-11-23T07:00:00Z") && now < at("2026-11-23T19:00:00Z") {
+        (4, 12)
+    } else {
+        (1, 6)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bounds_change_at_their_instant_and_nothing_is_drift() {
+    let world = World::new(WORLD, CONFIG);
+    let during = world.run_for(Duration::from_hours(16));
+    let looks = async {
+        for edge in ["07:00", "11:00", "12:30", "19:00"] {
+            let edge = at(&format!("2026-11-23T{edge}:00Z"));
+            for (off, span) in [
+                (edge - TimeDelta::seconds(2), "before"),
+                (edge + TimeDelta::seconds(1), "after"),
+            ] {
+                let wait = (off - world.clock.now()).to_std().unwrap();
+                world.clock.sleep(wait).await;
+                assert_eq!(world.bounds("chat"), Some(due(off)), "{edge} {span}");
+            }
+        }
+    };
+    tokio::join!(during, looks);
+    // Registering, its policy, and the four changes.
+    assert_eq!(world.faults.writes.load(Ordering::SeqCst), 6);
+    assert_eq!(world.events.count("was_converged=true"), 0);
+    assert_eq!(world.events.count("mends=true"), 0);
+    assert_eq!(world.events.count("conflict"), 0);
+    let snapshot = world.snapshot();
+    let target = &snapshot.scopes[&scope()].targets[&chat()];
+    assert_eq!(
+        target.effective.min_source.to_string(),
+        "schedule `evening`"
+    );
+    assert_eq!(target.next_change, Some(at("2026-11-24T07:00:00Z")));
+}
+
+/// A process that starts at any minute around a firing does what one that never stopped would have done.
+#[tokio::test(start_paused = true)]
+async fn whoever_starts_when_is_right_at_once() {
+    let world = World::new(WORLD, CONFIG);
+    for _ in 0..24 * 12 {
+        world.pass().await;
+        assert_eq!(
+            world.bounds("chat"),
+            Some(due(world.clock.now())),
+            "{}",
+            world.clock.now()
+        );
+        world.clock.sleep(Duration::from_mins(5)).await;
+    }
+}
+
+/// Clocks go forward in New York on 2027-03-14 at 02:00, and back on 2026-11-01. Restarts at every minute around that.
+#[tokio::test(start_paused = true)]
+async fn the_night_of_a_change_of_the_clock_is_like_any_other() {
+    let schedules: Vec<(DateTime<Utc>, &str)> = vec![
+        // 01:30 comes twice, and fires once, at the first.
+        (at("2026-11-01T05:30:00Z"), "30 1 * * ? *"),
+        // 02:30 does not exist, and the day passes without a firing.
+        (at("2027-03-15T06:30:00Z"), "30 2 * * ? *"),
+    ];
+    for (fires, cron) in schedules {
+        let schedule = Schedule {
+            name: "s".parse().unwrap(),
+            when: When::Fires(Expression::parse(cron).unwrap()),
+            zone: "America/New_York".parse().unwrap(),
+            min: Capacity::new(5),
+            max: None,
+            lead: TimeDelta::zero(),
+            except: std::collections::BTreeSet::new(),
+            start: None,
+            end: None,
+        };
+        let before = fires - TimeDelta::hours(20);
+        let next = schedule.next_fires(before).unwrap();
+        assert_eq!(next, fires, "{cron}");
+        // From any minute the next change is that one, and after it that one was the last.
+        for minute in 0..20 * 60 {
+            assert_eq!(
+                schedule.next_change(before + TimeDelta::minutes(minute)),
+                Some(fires)
+            );
+        }
+        for minute in 0..120 {
+            assert_eq!(
+                schedule.last_fired(fires + TimeDelta::minutes(minute)),
+                Some(fires)
+            );
+        }
+    }
+}
+
+/// An override holds over what schedules set meanwhile, and gives way to what they set last.
+#[tokio::test(start_paused = true)]
+async fn an_override_stands_above_schedules_and_ends_in_theirs() {
+    let world = World::new(WORLD, CONFIG);
+    world.pass().await;
+    let over = Override {
+        min: Capacity::new(7),
+        max: None,
+        before: Bounds::new(Capacity::new(1).unwrap(), Capacity::new(6).unwrap()).unwrap(),
+    };
+    let now = world.clock.now();
+    let lease = Lease {
+        what: over,
+        by: "alice".to_owned(),
+        reason: "launch".to_owned(),
+        since: now,
+        until: now + TimeDelta::hours(2),
+    };
+    let name = lease_marker(&OwnerName::default(), MarkerKind::Override, &chat());
+    let alarms = world.faults.ports().alarms;
+    alarms.put_marker(&name, &lease.describe()).await.unwrap();
+    world.run_for(Duration::from_mins(30)).await;
+    assert_eq!(
+        world.bounds("chat"),
+        Some((7, 7)),
+        "the maximum, 6, comes along"
+    );
+    world.run_for(Duration::from_hours(1)).await;
+    assert_eq!(
+        world.bounds("chat"),
+        Some((7, 12)),
+        "what fired meanwhile sets the other end"
+    );
+    world.run_for(Duration::from_mins(31)).await;
+    assert_eq!(world.bounds("chat"), Some((4, 12)));
+}
+
+/// Someone who sets bounds by hand is corrected to what is due now, not to the config's base.
+#[tokio::test(start_paused = true)]
+async fn a_change_by_hand_is_mended_to_what_is_due() {
+    let world = World::new(WORLD, CONFIG);
+    let someone = async {
+        world.clock.sleep(Duration::from_mins(90)).await;
+        world.register("chat", 2, 3);
+    };
+    tokio::join!(world.run_for(Duration::from_mins(100)), someone);
+    assert_eq!(world.bounds("chat"), Some((4, 12)));
+    assert_eq!(world.events.count("bounds was_converged=true"), 1);
+}
