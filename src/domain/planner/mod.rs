@@ -112,8 +112,8 @@ fn plan_target(
     entry
 }
 
-/// A hold takes effect while the endpoint is busy, and ends then: whoever asks for one can not wait for a deployment. The
-/// bounds stay as AWS holds them, and it moves no capacity while it is busy (aws-autoscaling.md 1.4).
+/// A hold takes effect while the endpoint is busy, and ends then: whoever asks for one can not wait for a deployment.
+/// The bounds stay as AWS holds them, and it moves no capacity while it is busy (aws-autoscaling.md 1.4).
 fn hold_while_busy(
     target: &DesiredTarget,
     manage: &Manage,
