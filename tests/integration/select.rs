@@ -184,7 +184,7 @@ async fn what_is_no_longer_meant_goes_only_if_it_is_ours_and_the_config_says_so(
         ("deregister", vec!["llm-rank", "vision"]),
     ] {
         let more = format!("manage: {{ on_removal: {on_removal} }}");
-        let world = World::new(WORLD, &selecting("{ endpoint: 'llm-[cr]*' }", &more));
+        let world = World::new(WORLD, &selecting("{ endpoint: 'llm-*' }", &more));
         // Someone else's, and never ours, although it was adopted for a while.
         world.register("vision", 1, 3);
         world.reload(&selecting("{ endpoint: '*', kind: real_time }", &more));
