@@ -8,13 +8,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::connect::load_config;
 use super::console::Console;
 use super::failure::Failure;
 use crate::cli::{Common, Output, ScheduleOptions};
-use crate::domain::{Expression, ScheduleError, Zone};
+use crate::domain::{DesiredTarget, Expression, ScheduleError, Zone, effective_bounds};
 use crate::ports::Clock;
 use crate::runtime::SystemClock;
-use crate::view::{Firings, firings_json, firings_text};
+use crate::view::{
+    Change, Changes, Firings, changes_json, changes_text, firings_json, firings_text,
+};
 
 /// Shows the firings of one schedule, or answers a batch of questions.
 pub(super) fn schedule(
@@ -30,9 +33,9 @@ pub(super) fn schedule(
         .into_iter()
         .flatten()
         .next();
-    let expression = given.ok_or_else(|| {
-        Failure::Usage("say which schedule: give --cron, --rate or --at".to_owned())
-    })?;
+    let Some(expression) = given else {
+        return of_config(common, options, console);
+    };
     let after = options.after.unwrap_or_else(|| SystemClock.now());
     let question = Question {
         expression: expression.clone(),
@@ -50,6 +53,66 @@ pub(super) fn schedule(
         Output::Json => format!("{:#}\n", firings_json(&firings)),
     });
     Ok(0)
+}
+
+/// Shows when the schedules of the config change bounds, and to what.
+fn of_config(common: &Common, options: &ScheduleOptions, console: Console) -> Result<u8, Failure> {
+    let config = load_config(common)?;
+    let after = options.after.unwrap_or_else(|| SystemClock.now());
+    let mut all: Vec<Changes> = Vec::new();
+    for (_, fleet) in config.scopes.values() {
+        let named = fleet.targets.values().map(|t| (t.id.to_string(), t));
+        let selections = fleet.selections.iter();
+        let selected = selections.map(|s| (s.selector.to_string(), &s.template));
+        for (subject, target) in named.chain(selected) {
+            if !target.schedules.is_empty() {
+                all.push(changes_of(subject, target, after, options.count.into()));
+            }
+        }
+    }
+    if all.is_empty() {
+        console.note("evenkeel: the config has no schedules; for one of your own give --cron, --rate or --at");
+    }
+    console.out(&match common.output {
+        Output::Text => all.iter().map(|c| changes_text(c, console.paint)).collect(),
+        Output::Json => format!("{:#}\n", changes_json(&all)),
+    });
+    Ok(0)
+}
+
+/// The next changes of bounds. An instant at which nothing comes out differently is none.
+fn changes_of(
+    subject: String,
+    target: &DesiredTarget,
+    after: DateTime<Utc>,
+    count: usize,
+) -> Changes {
+    let zone = target.schedules.first().map_or(Zone::UTC, |s| s.zone);
+    let now = effective_bounds(target, None, after);
+    let mut changes: Vec<Change> = Vec::new();
+    let mut at = after;
+    // Firings that change nothing are passed over, but not without end.
+    for _ in 0..count.saturating_mul(50) {
+        if changes.len() >= count {
+            break;
+        }
+        let Some(next) = target.next_change(at) else {
+            break;
+        };
+        at = next;
+        let effective = effective_bounds(target, None, at);
+        let before = changes.last().map_or(&now, |change| &change.effective);
+        if effective != *before {
+            changes.push(Change { at, effective });
+        }
+    }
+    Changes {
+        subject,
+        zone,
+        after,
+        now,
+        changes,
+    }
 }
 
 struct Question {

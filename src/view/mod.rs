@@ -15,7 +15,9 @@ pub use alarms::{AlarmView, alarms_of};
 pub use findings::{finding_json, finding_json_about, finding_text, finding_text_about};
 pub use iam::{IamPlace, iam_policy};
 pub use plan::{plan_json, plan_text};
-pub use schedule::{Firings, firings_json, firings_text};
+pub use schedule::{
+    Change, Changes, Firings, changes_json, changes_text, firings_json, firings_text,
+};
 pub use status::{names_of, status_json, status_text};
 pub use words::{
     action_line, activity_line, aim_text, conflict_text, effect_text, happened, hold_text,

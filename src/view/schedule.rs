@@ -4,7 +4,7 @@ use chrono::{DateTime, FixedOffset, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::{Lines, Paint, Tone};
-use crate::domain::{Expression, Zone};
+use crate::domain::{EffectiveBounds, Expression, Zone};
 
 /// Some firings of a schedule, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +75,114 @@ pub fn firings_json(firings: &Firings) -> Value {
         })
     };
     json!({ "firings": firings.at.iter().map(one).collect::<Vec<_>>() })
+}
+
+/// A change of bounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What holds from then on, and why.
+    pub effective: EffectiveBounds,
+}
+
+/// The next changes of a target's bounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changes {
+    /// The target, or the selection.
+    pub subject: String,
+    /// The zone to show local times in.
+    pub zone: Zone,
+    /// From when on.
+    pub after: DateTime<Utc>,
+    /// What holds then.
+    pub now: EffectiveBounds,
+    /// What comes after.
+    pub changes: Vec<Change>,
+}
+
+/// Changes as text, each with a picture of its bounds.
+#[must_use]
+pub fn changes_text(changes: &Changes, paint: Paint) -> String {
+    let mut lines = Lines::default();
+    lines.push(paint.paint(Tone::Strong, &changes.subject));
+    let all = changes.changes.iter().map(|c| &c.effective);
+    let most = all
+        .chain([&changes.now])
+        .map(|e| e.bounds.max().get())
+        .max();
+    let mut line = |at: DateTime<Utc>, word: &str, effective: &EffectiveBounds| {
+        let local = changes.zone.local(at).format("%a %Y-%m-%d %H:%M %:z");
+        let bounds = effective.bounds.to_string();
+        let (min, max) = (&effective.min_source, &effective.max_source);
+        let why = if min == max {
+            format!("by {min}")
+        } else {
+            format!("min by {min}, max by {max}")
+        };
+        let picture = picture(effective, most.unwrap_or(1));
+        lines.push(format!(
+            "  {word:<4} {local}  {}  {picture}  {bounds:<8} {why}",
+            utc_text(at)
+        ));
+    };
+    line(changes.after, "now", &changes.now);
+    for change in &changes.changes {
+        line(change.at, "then", &change.effective);
+    }
+    if changes.changes.is_empty() {
+        lines.push(paint.paint(Tone::Dim, "  no more changes"));
+    }
+    lines.finish()
+}
+
+/// Columns of a picture.
+const WIDTH: u32 = 24;
+
+/// `##` up to the minimum, `--` up to the maximum.
+fn picture(effective: &EffectiveBounds, most: u32) -> String {
+    let columns = |n: u32| {
+        let share = u64::from(n)
+            .saturating_mul(u64::from(WIDTH))
+            .div_ceil(u64::from(most.max(1)));
+        usize::try_from(share).unwrap_or(0)
+    };
+    let (min, max) = (
+        columns(effective.bounds.min().get()),
+        columns(effective.bounds.max().get()),
+    );
+    let filled = format!("{}{}", "#".repeat(min), "-".repeat(max.saturating_sub(min)));
+    let width = usize::try_from(WIDTH).unwrap_or(0);
+    format!("{filled:<width$}")
+}
+
+/// Changes as JSON.
+#[must_use]
+pub fn changes_json(all: &[Changes]) -> Value {
+    let bounds = |effective: &EffectiveBounds| {
+        json!({
+            "min": effective.bounds.min().get(),
+            "max": effective.bounds.max().get(),
+            "min_by": effective.min_source.to_string(),
+            "max_by": effective.max_source.to_string(),
+        })
+    };
+    let one = |changes: &Changes| {
+        let change = |change: &Change| {
+            let local = changes.zone.local(change.at);
+            json!({
+                "utc": utc_text(change.at),
+                "local": local.to_rfc3339_opts(SecondsFormat::Secs, false),
+                "bounds": bounds(&change.effective),
+            })
+        };
+        json!({
+            "subject": changes.subject,
+            "now": bounds(&changes.now),
+            "changes": changes.changes.iter().map(change).collect::<Vec<_>>(),
+        })
+    };
+    json!({ "targets": all.iter().map(one).collect::<Vec<_>>() })
 }
 
 fn utc_text(at: DateTime<Utc>) -> String {

@@ -22,7 +22,7 @@ STEADY = [
 
 def samples(text, name):
     """Values of a metric by endpoint."""
-    found = re.findall(rf'^{name}{{endpoint="(\w+)"[^}}]*}} (\S+)$', text, re.MULTILINE)
+    found = re.findall(rf'^{name}{{[^}}]*endpoint="(\w+)"[^}}]*}} (\S+)$', text, re.MULTILINE)
     return {endpoint: float(value) for endpoint, value in found}
 
 

@@ -245,7 +245,7 @@ class RoundTrip(unittest.TestCase):
             (lambda: self.put_alarm("queue", Period=60), "in 3 of 5 periods of 60 s -> "),
             (lambda: self.put_alarm("queue", DatapointsToAlarm=4), "in 4 of 5 periods of 120 s -> "),
             (lambda: self.put_alarm("queue", ComparisonOperator="GreaterThanOrEqualToThreshold"), "Queue >= 100 in"),
-            (lambda: self.put_alarm("queue", AlarmActions=[]), "alarm.action something else -> the policy"),
+            (lambda: self.put_alarm("queue", AlarmActions=[]), "alarm.action nothing -> the policy"),
             (lambda: self.cloudwatch.disable_alarm_actions(AlarmNames=[ALARM + "queue"]),
              "alarm.actions_enabled false -> true"),
             (lambda: self.cloudwatch.delete_alarms(AlarmNames=[ALARM + "queue"]),
