@@ -5,13 +5,15 @@
 
 mod files;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::TimeDelta;
 
 use crate::config::target_shape;
 use crate::domain::{
-    Bounds, BoundsError, DesiredTarget, Manage, Observation, ObservedPolicy, ObservedPolicyKind,
-    ObservedTarget, OwnerName, Policy, PolicyKind, PolicyName, StepPolicy, StepScaling, alarm_name,
-    lint,
+    Bounds, BoundsError, DesiredTarget, Expression, Manage, NameError, Observation, ObservedPolicy,
+    ObservedPolicyKind, ObservedSchedule, ObservedTarget, OwnerName, Policy, PolicyKind,
+    PolicyName, Schedule, StepPolicy, StepScaling, When, Zone, ZoneError, alarm_name, lint,
 };
 
 pub use files::{Call, Operation, read_calls};
@@ -36,13 +38,14 @@ pub struct Found {
     pub left_policies: Vec<PolicyName>,
 }
 
-/// What of an observation can be declared. The observation must hold all alarms of the account: those of step policies
-/// are called anything.
+/// What of an observation and of the scheduled actions can be declared. The observation must hold all alarms of the
+/// account: those of step policies are called anything.
 #[must_use]
-pub fn adopt(observed: &Observation) -> Found {
+pub fn adopt(observed: &Observation, scheduled: &[ObservedSchedule]) -> Found {
     let mut found = Found::default();
     for held in observed.targets.values() {
-        let (adopted, left) = adopt_target(held, observed);
+        let (mut adopted, left) = adopt_target(held, observed);
+        adopt_schedules(&mut adopted, scheduled);
         found.targets.push(adopted);
         found.left_policies.extend(left);
     }
@@ -105,6 +108,50 @@ fn adopt_target(held: &ObservedTarget, observed: &Observation) -> (Adopted, Vec<
         )
     }));
     (Adopted { target, remarks }, left)
+}
+
+/// The scheduled actions of a target, as schedules of its config.
+fn adopt_schedules(adopted: &mut Adopted, scheduled: &[ObservedSchedule]) {
+    let Adopted { target, remarks } = adopted;
+    for action in scheduled.iter().filter(|s| s.target == target.id) {
+        match adopt_schedule(action) {
+            Ok(schedule) => target.schedules.push(schedule),
+            Err(why) => remarks.push(format!(
+                "scheduled action `{}`, {}, is left out: {why}",
+                action.name, action.expression
+            )),
+        }
+    }
+    if !target.schedules.is_empty() {
+        remarks.push(
+            "its schedules were found as scheduled actions: while they stand in AWS too both do the same, and when \
+             you edit one here, edit or delete it there"
+                .to_owned(),
+        );
+    }
+}
+
+fn adopt_schedule(action: &ObservedSchedule) -> Result<Schedule, String> {
+    let name = action.name.parse().map_err(|e: NameError| e.to_string())?;
+    let expression = Expression::parse(&action.expression).map_err(|e| e.to_string())?;
+    if matches!(expression, Expression::Rate(_)) && action.start.is_none() {
+        return Err("a rate without a start, and nothing says what it counts from".to_owned());
+    }
+    let zone = match &action.zone {
+        Some(zone) => zone.parse().map_err(|e: ZoneError| e.to_string())?,
+        None => Zone::UTC,
+    };
+    Ok(Schedule {
+        name,
+        when: When::Fires(expression),
+        zone,
+        min: action.min,
+        max: action.max,
+        lead: TimeDelta::zero(),
+        except: BTreeSet::new(),
+        start: action.start,
+        end: action.end,
+    })
 }
 
 fn adopt_policy(policy: &ObservedPolicy, observed: &Observation) -> Result<Policy, String> {

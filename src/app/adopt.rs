@@ -16,7 +16,7 @@ use super::stand_in::stand_in;
 use crate::adopt::{Call, Found, Operation, adopt, read_calls, write};
 use crate::aws::{ScopeOptions, connect};
 use crate::cli::{Common, Output};
-use crate::domain::{Bounds, DesiredFleet, Dimension, Glob, Observation};
+use crate::domain::{Bounds, DesiredFleet, Dimension, Glob, Observation, ObservedSchedule};
 use crate::ports::{Clock, NoRequestLog, RequestLog, ScopePorts};
 use crate::runtime::{Observer, SystemClock};
 use crate::sim::engine::{Options, World};
@@ -71,7 +71,7 @@ pub(super) async fn import(
         call_timeout: CALL_TIMEOUT,
     };
     let ports = connect(&options, &log).await.context("can not import")?;
-    let observed = look(&ports, SystemClock.now()).await;
+    let (observed, scheduled) = look(&ports, SystemClock.now()).await;
     for gap in &observed.gaps {
         console.note(&format!(
             "evenkeel: {} could not be read: {}",
@@ -82,7 +82,7 @@ pub(super) async fn import(
         console.note("evenkeel: nothing is written: a config of half of what stands would look like all of it");
         return Ok(FAILED);
     }
-    let mut found = adopt(&observed);
+    let mut found = adopt(&observed, &scheduled);
     select(&mut found, common)?;
     let place = region.map_or_else(String::new, |region| format!(" of {region}"));
     print(
@@ -94,17 +94,19 @@ pub(super) async fn import(
 
 fn print(found: &Found, origin: &str, console: Console) -> Result<u8, Failure> {
     console.out(&write(found, origin).map_err(Failure::Internal)?);
-    let policies: usize = found.targets.iter().map(|t| t.target.policies.len()).sum();
+    let all = || found.targets.iter().map(|adopted| &adopted.target);
+    let policies: usize = all().map(|target| target.policies.len()).sum();
+    let schedules: usize = all().map(|target| target.schedules.len()).sum();
     let left_out = found.left_out.len() + found.left_policies.len();
     console.note(&format!(
-        "evenkeel: targets: {}, policies: {policies}, left out: {left_out}",
+        "evenkeel: targets: {}, policies: {policies}, schedules: {schedules}, left out: {left_out}",
         found.targets.len()
     ));
     Ok(0)
 }
 
-/// Everything, with all alarms: those of step policies are called anything.
-async fn look(ports: &ScopePorts, now: DateTime<Utc>) -> Observation {
+/// Everything, with all alarms, as those of step policies are called anything, and the scheduled actions.
+async fn look(ports: &ScopePorts, now: DateTime<Utc>) -> (Observation, Vec<ObservedSchedule>) {
     let nothing = DesiredFleet::empty(crate::domain::ScopeName::any());
     let look = Observer::new(ports.clone()).observe(&nothing, now).await;
     let mut observed = look.observed;
@@ -120,7 +122,14 @@ async fn look(ports: &ScopePorts, now: DateTime<Utc>) -> Observation {
         .into_iter()
         .map(|a| (a.name.clone(), a))
         .collect();
-    observed
+    let scheduled = ports.scaling.scheduled_actions().await;
+    if let Some(error) = scheduled.gap {
+        observed.gaps.push(crate::domain::Gap {
+            part: crate::domain::Part::Schedules,
+            why: error.to_string(),
+        });
+    }
+    (observed, scheduled.items)
 }
 
 /// Writes config for what files of other tools say. The calls that they stand for are made against a simulated AWS,
@@ -176,8 +185,9 @@ pub(super) async fn convert(
         SandboxClock::starting_at(crate::sim::to_time(world.now()), Arc::new(SystemClock), 0.0);
     let now = clock.now();
     let sandbox = Arc::new(Sandbox::new(world, Arc::new(clock)));
-    let observed = look(&Door::new(sandbox, Arc::new(NoRequestLog)).ports(), now).await;
-    let mut found = adopt(&observed);
+    let (observed, scheduled) =
+        look(&Door::new(sandbox, Arc::new(NoRequestLog)).ports(), now).await;
+    let mut found = adopt(&observed, &scheduled);
     found.left_out.extend(left_out);
     found.left_out.extend(missing_alarms(&calls));
     select(&mut found, common)?;
@@ -192,7 +202,7 @@ pub(super) async fn convert(
     )
 }
 
-/// Resource ids and dimensions that have policies, and no registration.
+/// Resource ids and dimensions that have policies or schedules, and no registration.
 fn unregistered(calls: &[(String, Call)]) -> BTreeSet<(String, String)> {
     let of = |operation| {
         let named = calls
@@ -206,6 +216,7 @@ fn unregistered(calls: &[(String, Call)]) -> BTreeSet<(String, String)> {
     };
     let registered: BTreeSet<(String, String)> = of(Operation::Register).collect();
     of(Operation::PutPolicy)
+        .chain(of(Operation::PutSchedule))
         .filter(|key| !registered.contains(key))
         .collect()
 }
@@ -217,13 +228,12 @@ fn make_calls(world: &mut World, calls: &[(String, Call)]) -> Vec<String> {
     let mut arns: BTreeMap<String, String> = BTreeMap::new();
     for (file, made) in calls {
         let place = format!("{file}: {}", made.place);
-        if made.operation == Operation::PutSchedule {
-            left_out.push(schedule_remark(made, &place));
-            continue;
-        }
         let mut body = made.body.clone();
         if made.operation == Operation::PutAlarm && !rewire(&mut body, &arns) {
             continue;
+        }
+        if made.operation == Operation::PutSchedule {
+            write_instants(&mut body);
         }
         let service = match made.operation {
             Operation::PutAlarm => Service::CloudWatch,
@@ -242,6 +252,19 @@ fn make_calls(world: &mut World, calls: &[(String, Call)]) -> Vec<String> {
         }
     }
     left_out
+}
+
+/// Writes instants as seconds since 1970, as the wire has them; the AWS CLI shows them as text.
+fn write_instants(body: &mut Value) {
+    for member in ["StartTime", "EndTime"] {
+        let Some(value) = body.get_mut(member) else {
+            continue;
+        };
+        let instant = value.as_str().map(DateTime::parse_from_rfc3339);
+        if let Some(Ok(instant)) = instant {
+            *value = json!(instant.timestamp());
+        }
+    }
 }
 
 /// Alarms that described step policies have, and that are not in the files.
@@ -279,17 +302,4 @@ fn rewire(body: &mut Value, arns: &BTreeMap<String, String>) -> bool {
     let known = |action: &Value| arns.get(action.as_str()?).map(|arn| json!(arn));
     *actions = actions.iter().filter_map(known).collect();
     !actions.is_empty()
-}
-
-fn schedule_remark(made: &Call, place: &str) -> String {
-    let name = made.text("ScheduledActionName").unwrap_or("without a name");
-    let schedule = made.text("Schedule").unwrap_or("without a time");
-    let zone = match made.text("Timezone") {
-        Some(zone) => zone.to_owned(),
-        None => "no time zone, so UTC".to_owned(),
-    };
-    format!(
-        "{place}: schedule `{name}`, {schedule} ({zone}): this version does not manage schedules, and in enforce \
-         mode it sets the bounds back that a schedule sets: use `mode: observe`"
-    )
 }

@@ -9,9 +9,9 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::{
     Activity, ActivityStatus, Aggregation, Capacity, Cooldown, CustomMetric, MathMetric, MathPart,
-    Metric, NotScaled, Number, ObservedPolicy, ObservedPolicyKind, ObservedTarget,
-    PredefinedMetric, Statistic, Step, StepScaling, Suspension, TargetId, TargetTracking,
-    TargetValue,
+    Metric, NotScaled, Number, ObservedPolicy, ObservedPolicyKind, ObservedSchedule,
+    ObservedTarget, PredefinedMetric, Statistic, Step, StepScaling, Suspension, TargetId,
+    TargetTracking, TargetValue,
 };
 
 /// The SDK's instant as ours, in whole milliseconds: AWS sends instants as floating-point seconds, whose further
@@ -46,6 +46,26 @@ pub(super) fn target(target: &aas::ScalableTarget) -> Option<ObservedTarget> {
         suspended: target.suspended_state().map(suspension).unwrap_or_default(),
         created: time(target.creation_time()),
         arn: target.scalable_target_arn().map(str::to_owned),
+    })
+}
+
+/// A scheduled action, or `None` when it is not of one of SageMaker's targets.
+pub(super) fn schedule(action: &aas::ScheduledAction) -> Option<ObservedSchedule> {
+    let dimension = action.scalable_dimension()?.as_str();
+    let sets = action.scalable_target_action();
+    Some(ObservedSchedule {
+        target: TargetId::parse(action.resource_id(), dimension).ok()?,
+        name: action.scheduled_action_name().to_owned(),
+        expression: action.schedule().to_owned(),
+        zone: action.timezone().map(str::to_owned),
+        min: sets
+            .and_then(aas::ScalableTargetAction::min_capacity)
+            .and_then(capacity),
+        max: sets
+            .and_then(aas::ScalableTargetAction::max_capacity)
+            .and_then(capacity),
+        start: action.start_time().map(time),
+        end: action.end_time().map(time),
     })
 }
 

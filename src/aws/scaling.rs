@@ -12,8 +12,8 @@ use super::convert;
 use super::error::{classify, unreadable};
 use super::pages::turn;
 use crate::domain::{
-    Activity, Bounds, OWNER_TAG, ObservedPolicy, ObservedTarget, OwnerName, Policy, PolicyKind,
-    PolicyName, Suspension, TargetId,
+    Activity, Bounds, OWNER_TAG, ObservedPolicy, ObservedSchedule, ObservedTarget, OwnerName,
+    Policy, PolicyKind, PolicyName, Suspension, TargetId,
 };
 use crate::ports::{ApiError, Listing, ScalingApi, absent_is_deleted};
 
@@ -64,6 +64,26 @@ impl ScalingApi for ApplicationAutoScaling {
                 .await
                 .map_err(|error| classify(OPERATION, &error))?;
             let items = page.scaling_policies().iter().filter_map(convert::policy);
+            Ok((items.collect(), page.next_token))
+        })
+        .await
+    }
+
+    async fn scheduled_actions(&self) -> Listing<ObservedSchedule> {
+        const OPERATION: &str = "DescribeScheduledActions";
+        turn(OPERATION, |token| async {
+            let page = self
+                .client
+                .describe_scheduled_actions()
+                .service_namespace(ServiceNamespace::Sagemaker)
+                .set_next_token(token)
+                .send()
+                .await
+                .map_err(|error| classify(OPERATION, &error))?;
+            let items = page
+                .scheduled_actions()
+                .iter()
+                .filter_map(convert::schedule);
             Ok((items.collect(), page.next_token))
         })
         .await

@@ -66,7 +66,9 @@ pub use name::{
     ComponentName, EndpointName, NameError, OwnerName, PolicyName, ProfileName, ScheduleName,
     ScopeName, VariantName,
 };
-pub use observed::{Gap, Observation, ObservedPolicy, ObservedPolicyKind, ObservedTarget, Part};
+pub use observed::{
+    Gap, Observation, ObservedPolicy, ObservedPolicyKind, ObservedSchedule, ObservedTarget, Part,
+};
 pub use plan::{
     Action, ActionReason, Change, Difference, Effect, Note, Plan, Tampering, TargetPlan, Verdict,
     Wait, Who,

@@ -75,6 +75,27 @@ pub struct ObservedPolicy {
     pub alarms_settled: bool,
 }
 
+/// A scheduled action that AWS holds, in its own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedSchedule {
+    /// The target it belongs to.
+    pub target: TargetId,
+    /// Its name.
+    pub name: String,
+    /// `cron(...)`, `rate(...)` or `at(...)`.
+    pub expression: String,
+    /// The zone, if one is given.
+    pub zone: Option<String>,
+    /// The minimum that it sets.
+    pub min: Option<Capacity>,
+    /// The maximum that it sets.
+    pub max: Option<Capacity>,
+    /// It does not run before.
+    pub start: Option<DateTime<Utc>>,
+    /// Nor after.
+    pub end: Option<DateTime<Utc>>,
+}
+
 /// A part of the world that an observation reads in one go.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
@@ -96,6 +117,8 @@ pub enum Part {
     Policies,
     /// The lists of alarms.
     Alarms,
+    /// The list of scheduled actions.
+    Schedules,
     /// An alarm that is named as the marker of a hold, an override or an update.
     Marker(String),
 }
@@ -111,6 +134,7 @@ impl fmt::Display for Part {
             Self::Copies(component) => write!(f, "the copies of component {component}"),
             Self::Targets => f.write_str("the list of targets"),
             Self::Policies => f.write_str("the list of policies"),
+            Self::Schedules => f.write_str("the list of scheduled actions"),
             Self::Alarms => f.write_str("the list of alarms"),
             Self::Marker(name) => write!(f, "alarm {name}"),
         }

@@ -594,6 +594,7 @@ fn lose(mut world: Observation, gaps: Vec<Gap>, keep: &[bool]) -> Observation {
             | Part::Tags(_)
             | Part::Components
             | Part::Copies(_)
+            | Part::Schedules
             | Part::Marker(_) => {
                 unreachable!("not among the gaps of these tests")
             }

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 
 use super::error::ApiError;
 use crate::domain::{
-    Activity, Bounds, ObservedPolicy, ObservedTarget, OwnerName, Policy, PolicyName, Suspension,
-    TargetId,
+    Activity, Bounds, ObservedPolicy, ObservedSchedule, ObservedTarget, OwnerName, Policy,
+    PolicyName, Suspension, TargetId,
 };
 
 /// A list read page by page. When a page fails, what came before it is kept.
@@ -38,6 +38,9 @@ pub trait ScalingApi: Debug + Send + Sync {
 
     /// All policies of SageMaker targets.
     async fn policies(&self) -> Listing<ObservedPolicy>;
+
+    /// All scheduled actions of SageMaker targets.
+    async fn scheduled_actions(&self) -> Listing<ObservedSchedule>;
 
     /// Activities, newest first, down to the first one that began before `since` or at most `limit`; also those
     /// that tell why nothing was scaled.

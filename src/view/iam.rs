@@ -56,6 +56,7 @@ fn reads(fleet: &DesiredFleet) -> Vec<&'static str> {
         "application-autoscaling:DescribeScalableTargets",
         "application-autoscaling:DescribeScalingActivities",
         "application-autoscaling:DescribeScalingPolicies",
+        "application-autoscaling:DescribeScheduledActions",
         // Whose a registration is, for `plan` and for what is removed.
         "application-autoscaling:ListTagsForResource",
         "cloudwatch:DescribeAlarms",

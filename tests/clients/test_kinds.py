@@ -403,7 +403,7 @@ class Fleet(KindsTest):
         before = (self.targets(), self.policies(), self.alarms())
         imported = self.evenkeel("import")
         self.assertEqual(imported.returncode, 0, imported.stderr)
-        self.assertIn("targets: 5, policies: 6, left out: 0", imported.stderr)
+        self.assertIn("targets: 5, policies: 6, schedules: 0, left out: 0", imported.stderr)
         self.configure(imported.stdout)
         said = self.ends(0, "plan")
         self.assertIn("No changes: 5 of 5 targets as declared", said)

@@ -66,7 +66,14 @@ const CALLS: &str = r#"{
       "ScalableDimension": "sagemaker:variant:DesiredInstanceCount" } ],
   "PutScheduledAction": [
     { "ServiceNamespace": "sagemaker", "ResourceId": "endpoint/b/variant/v", "ScheduledActionName": "morning",
-      "ScalableDimension": "sagemaker:variant:DesiredInstanceCount", "Schedule": "cron(0 8 * * ? *)" } ] }"#;
+      "ScalableDimension": "sagemaker:variant:DesiredInstanceCount", "Schedule": "cron(0 8 * * ? *)" },
+    { "ServiceNamespace": "sagemaker", "ResourceId": "endpoint/b/variant/v", "ScheduledActionName": "evening",
+      "ScalableDimension": "sagemaker:variant:DesiredInstanceCount", "Schedule": "cron(0 20 ? * MON-FRI *)",
+      "Timezone": "Europe/Berlin", "StartTime": "2126-11-01T00:00:00+01:00",
+      "ScalableTargetAction": { "MinCapacity": 1, "MaxCapacity": 6 } },
+    { "ServiceNamespace": "sagemaker", "ResourceId": "endpoint/b/variant/v", "ScheduledActionName": "often",
+      "ScalableDimension": "sagemaker:variant:DesiredInstanceCount", "Schedule": "rate(2 hours)",
+      "ScalableTargetAction": { "MinCapacity": 1 } } ] }"#;
 
 struct Files(tempfile::TempDir);
 

@@ -15,15 +15,16 @@ use serde_json::{Value, json};
 
 use super::engine::api::{
     AlarmNames, DeleteScalingPolicy, DeregisterScalableTarget, DescribeAlarms,
-    DescribeScalableTargets, DescribeScalingActivities, DescribeScalingPolicies, GetMetricData,
-    MetricDataResult, PutMetricAlarm, PutScalingPolicy, RegisterScalableTarget, ResourceArnOnly,
+    DescribeScalableTargets, DescribeScalingActivities, DescribeScalingPolicies,
+    DescribeScheduledActions, GetMetricData, MetricDataResult, PutMetricAlarm, PutScalingPolicy,
+    RegisterScalableTarget, ResourceArnOnly,
 };
 use super::engine::{ApiError as EngineError, World};
 use super::sandbox::{Sandbox, to_instant, to_time};
 use crate::domain::{
     Activity, AlarmExtras, AlarmRule, Bounds, Capacity, Datapoint, MathMetric, OWNER_TAG,
-    ObservedAlarm, ObservedPolicy, ObservedTarget, OwnerName, Policy, PolicyKind, PolicyName,
-    Suspension, TargetId,
+    ObservedAlarm, ObservedPolicy, ObservedSchedule, ObservedTarget, OwnerName, Policy, PolicyKind,
+    PolicyName, Suspension, TargetId,
 };
 use crate::ports::{
     AlarmApi, ApiError, ErrorKind, Listing, MetricQuery, MetricSource, RequestLog, ScalingApi,
@@ -31,7 +32,7 @@ use crate::ports::{
 };
 use shapes::{
     alarm_shape, marker_shape, math_shape, observed_activity, observed_alarm, observed_policy,
-    steps_shape, suspension_shape, tracking_shape,
+    observed_schedule, steps_shape, suspension_shape, tracking_shape,
 };
 
 /// The door. It counts requests as the AWS adapters do.
@@ -196,6 +197,23 @@ impl ScalingApi for Door {
         let items = listing.items.iter().filter_map(observed_policy).collect();
         Listing {
             items,
+            gap: listing.gap,
+        }
+    }
+
+    async fn scheduled_actions(&self) -> Listing<ObservedSchedule> {
+        let listing = self.pages(AAS, "DescribeScheduledActions", |world, next_token| {
+            let query = DescribeScheduledActions {
+                service_namespace: Some("sagemaker".to_owned()),
+                next_token,
+                ..DescribeScheduledActions::default()
+            };
+            let page = world.describe_scheduled_actions(&query)?;
+            Ok((page.scheduled_actions, page.next_token))
+        });
+        let items = listing.items.into_iter().filter_map(observed_schedule);
+        Listing {
+            items: items.collect(),
             gap: listing.gap,
         }
     }

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::super::engine::api::{
-    MetricAlarm, NotScaledReason, ScalingActivityShape, ScalingPolicyShape, StepConfiguration,
-    TrackingConfiguration,
+    MetricAlarm, NotScaledReason, ScalingActivityShape, ScalingPolicyShape, ScheduledActionShape,
+    StepConfiguration, TrackingConfiguration,
 };
 use super::super::sandbox::to_time;
 use super::capacity;
 use crate::domain::{
     Activity, ActivityStatus, Aggregation, AlarmExtras, AlarmRule, AlarmState, Cooldown,
     CustomMetric, MathMetric, MathPart, Metric, MissingData, NotScaled, Number, ObservedAlarm,
-    ObservedPolicy, ObservedPolicyKind, PredefinedMetric, Step, StepScaling, Suspension, TargetId,
-    TargetTracking, TargetValue,
+    ObservedPolicy, ObservedPolicyKind, ObservedSchedule, PredefinedMetric, Step, StepScaling,
+    Suspension, TargetId, TargetTracking, TargetValue,
 };
 
 fn cooldown(secs: Option<i64>) -> Option<Cooldown> {
@@ -150,6 +150,21 @@ pub(super) fn observed_alarm(shape: MetricAlarm) -> ObservedAlarm {
         name: shape.alarm_name,
         actions: shape.alarm_actions,
     }
+}
+
+pub(super) fn observed_schedule(shape: ScheduledActionShape) -> Option<ObservedSchedule> {
+    let sets = shape.scalable_target_action;
+    let end = |end: Option<i64>| end.and_then(|n| u32::try_from(n).ok()).map(capacity);
+    Some(ObservedSchedule {
+        target: TargetId::parse(&shape.resource_id, &shape.scalable_dimension).ok()?,
+        name: shape.scheduled_action_name,
+        expression: shape.schedule,
+        zone: shape.timezone,
+        min: end(sets.min_capacity),
+        max: end(sets.max_capacity),
+        start: shape.start_time.map(|at| to_time(at.0)),
+        end: shape.end_time.map(|at| to_time(at.0)),
+    })
 }
 
 fn observed_rule(shape: &MetricAlarm) -> Option<AlarmRule> {

@@ -149,6 +149,13 @@ impl ScalingApi for Faults {
         )
     }
 
+    async fn scheduled_actions(&self) -> Listing<ObservedSchedule> {
+        self.listing(
+            "DescribeScheduledActions",
+            self.inner.scaling.scheduled_actions().await,
+        )
+    }
+
     async fn activities(&self, since: DateTime<Utc>, limit: usize) -> Listing<Activity> {
         self.listing(
             "DescribeScalingActivities",
