@@ -496,7 +496,8 @@ fn scheduled(schedules: &str) -> Result<Config, String> {
 #[test]
 fn schedules_are_read_and_written_as_they_are_meant() {
     let config = scheduled(
-        "      - { name: a, cron: '0 8 ? * MON-FRI *', timezone: Europe/Berlin, bounds: { min: 2, max: 9 }, lead: 10m,\n          \
+        "      - { name: a, cron: '0 8 ? * MON-FRI *', timezone: Europe/Berlin, bounds: { min: 2, max: 9 },\n          \
+         lead: 10m,\n          \
          except: [2026-12-25, 2026-12-26] }\n      \
          - { name: b, rate: 6 hours, start: '2026-11-22T00:00', bounds: { max: 3 } }\n      \
          - { name: c, at: '2026-12-24T18:00:00', bounds: { min: 0 } }\n      \
