@@ -301,8 +301,13 @@ class LimitsAndErrors(KindsTest):
     def test_a_shortage_rolls_back(self):
         self.control("PUT", "shortages/ml.m5.xlarge", {"short": True})
         self.want_more()
-        self.sandbox.advance(660)
-        activity = next(a for a in self.activities(self.RESOURCE) if "EndTime" in a)
+        # Where in its minute the world began decides after which of them the roll-back ends.
+        for _ in range(10):
+            self.sandbox.advance(120)
+            ended = [a for a in self.activities(self.RESOURCE) if "EndTime" in a]
+            if ended:
+                break
+        activity = ended[-1]
         self.assertEqual(activity["StatusCode"], "Failed")
         self.assertIn("InsufficientInstanceCapacity", activity["StatusMessage"])
         self.assertEqual(self.variant("chat")["CurrentInstanceCount"], 2)
