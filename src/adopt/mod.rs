@@ -115,7 +115,17 @@ fn adopt_schedules(adopted: &mut Adopted, scheduled: &[ObservedSchedule]) {
     let Adopted { target, remarks } = adopted;
     for action in scheduled.iter().filter(|s| s.target == target.id) {
         match adopt_schedule(action) {
-            Ok(schedule) => target.schedules.push(schedule),
+            Ok(schedule) => {
+                if action.zone.is_none()
+                    && !matches!(schedule.when, When::Fires(Expression::Rate(_)))
+                {
+                    remarks.push(format!(
+                        "schedule `{}` has no time zone, so it goes by UTC",
+                        action.name
+                    ));
+                }
+                target.schedules.push(schedule);
+            }
             Err(why) => remarks.push(format!(
                 "scheduled action `{}`, {}, is left out: {why}",
                 action.name, action.expression
@@ -145,6 +155,8 @@ fn adopt_schedule(action: &ObservedSchedule) -> Result<Schedule, String> {
         name,
         when: When::Fires(expression),
         zone,
+        // It is written down, and remarked.
+        is_zone_assumed: false,
         min: action.min,
         max: action.max,
         lead: TimeDelta::zero(),

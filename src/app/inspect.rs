@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -15,10 +16,10 @@ use crate::cli::{Common, Output};
 use crate::config::{Config, Problem, Problems, resolved};
 use crate::domain::{
     Change, DesiredFleet, Finding, Mode, Note, Observation, PassReason, Plan, Safety, ScopeName,
-    TargetId, Violation, check, lint, lint_world, plan as make_plan,
+    TargetId, Violation, check, lint, lint_fleet, lint_schedules, lint_world, plan as make_plan,
 };
-use crate::ports::{EventSink, NoEvents, NoRequestLog, RequestLog, ScopePorts};
-use crate::runtime::{Board, Look, Observer, Reconciler, Watcher, nudger};
+use crate::ports::{Clock, EventSink, NoEvents, NoRequestLog, RequestLog, ScopePorts};
+use crate::runtime::{Board, Look, Observer, Reconciler, SystemClock, Watcher, nudger};
 use crate::view::{self, IamPlace, plan_json, plan_text, status_json, status_text};
 
 /// `plan` found changes.
@@ -36,10 +37,17 @@ pub(super) fn validate(common: &Common, print: bool, console: Console) -> Result
     if config.target_count() == 0 && config.selection_count() == 0 {
         console.note("evenkeel: the config declares no targets, so nothing would be supervised");
     }
+    let now = SystemClock.now();
+    let objections = |fleet: &DesiredFleet| {
+        let targets = fleet.targets.values();
+        let mut found: Vec<Finding> = targets.flat_map(lint).collect();
+        found.extend(schedule_findings(fleet, now));
+        found
+    };
     let findings: Vec<Finding> = config
         .scopes
         .values()
-        .flat_map(|(_, fleet)| fleet.targets.values().flat_map(lint))
+        .flat_map(|(_, fleet)| objections(fleet))
         .collect();
     let of_selections: Vec<(String, Finding)> = config
         .scopes
@@ -47,8 +55,11 @@ pub(super) fn validate(common: &Common, print: bool, console: Console) -> Result
         .flat_map(|(_, fleet)| &fleet.selections)
         .flat_map(|selection| {
             let about = selection.selector.to_string();
-            let found = lint(&selection.template).into_iter();
-            found.map(move |finding| (about.clone(), finding))
+            let mut found = lint(&selection.template);
+            found.extend(lint_schedules(&selection.template, now));
+            found
+                .into_iter()
+                .map(move |finding| (about.clone(), finding))
         })
         .collect();
     if print {
@@ -282,12 +293,21 @@ pub(super) fn print_plans(
     });
 }
 
-/// What the lint objects to in AWS; what it objects to in the config is `validate`'s to say.
+/// What the lint objects to in the schedules of a fleet.
+fn schedule_findings(fleet: &DesiredFleet, now: DateTime<Utc>) -> Vec<Finding> {
+    let targets = fleet.targets.values();
+    let mut findings: Vec<Finding> = targets.flat_map(|t| lint_schedules(t, now)).collect();
+    findings.extend(lint_fleet(fleet, now));
+    findings
+}
+
+/// What the lint objects to in AWS, and in the schedules, as those are about to run. What else it objects to in the
+/// config is `validate`'s to say.
 fn world_findings(scope: &Looked) -> Vec<Finding> {
+    let mut findings = schedule_findings(&scope.fleet, scope.observed.at);
     let targets = scope.fleet.targets.values();
-    targets
-        .flat_map(|target| lint_world(target, &scope.observed))
-        .collect()
+    findings.extend(targets.flat_map(|target| lint_world(target, &scope.observed)));
+    findings
 }
 
 /// Whether something that is declared can not be done without a person.

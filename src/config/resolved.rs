@@ -165,6 +165,7 @@ fn schedule_shape(schedule: &Schedule) -> Value {
         name,
         when,
         zone,
+        is_zone_assumed,
         min,
         max,
         lead,
@@ -201,13 +202,16 @@ fn schedule_shape(schedule: &Schedule) -> Value {
         }
     }
     let mut shape = json!({
-        "name": name.as_str(), way: said, "timezone": zone.name(), "bounds": bounds,
+        "name": name.as_str(), way: said, "bounds": bounds,
     });
     if let Some(map) = shape.as_object_mut() {
         let lead = lead.to_std().ok().filter(|lead| !lead.is_zero());
         let lead = lead.map(|lead| json!(humantime::format_duration(lead).to_string()));
         let dates: Vec<String> = except.iter().map(ToString::to_string).collect();
+        // What nobody said stays unsaid, so that the lint says the same of both.
+        let timezone = (!is_zone_assumed).then(|| json!(zone.name()));
         let optional = [
+            ("timezone", timezone),
             ("lead", lead),
             ("except", (!dates.is_empty()).then(|| json!(dates))),
             ("start", start.as_ref().map(local)),

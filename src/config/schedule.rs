@@ -89,6 +89,7 @@ fn read_schedule(entry: &Node<'_>) -> Option<Schedule> {
         name: name?,
         when: when?,
         zone: zone?,
+        is_zone_assumed: fields.get("timezone").is_none(),
         min,
         max,
         lead: TimeDelta::from_std(lead?).ok()?,

@@ -167,6 +167,32 @@ pub fn effective_bounds(
     leases: Option<&Leases>,
     now: DateTime<Utc>,
 ) -> EffectiveBounds {
+    let (min, max) = scheduled_ends(target, now);
+    let scheduled = crossed(min, max);
+    let asked = leases.and_then(|leases| leases.bounds.as_ref());
+    let Some(lease) = asked.filter(|lease| lease.holds(now)) else {
+        return scheduled;
+    };
+    let bounds = lease.what.on(scheduled.bounds);
+    let source = |is_kept: bool, source: BoundSource| {
+        if is_kept {
+            source
+        } else {
+            BoundSource::Override
+        }
+    };
+    EffectiveBounds {
+        bounds,
+        min_source: source(bounds.min() == scheduled.bounds.min(), scheduled.min_source),
+        max_source: source(bounds.max() == scheduled.bounds.max(), scheduled.max_source),
+    }
+}
+
+/// An end of the bounds, and what set it.
+pub(super) type End = (Capacity, BoundSource);
+
+/// What base bounds, schedules and windows come to at `now`; the minimum may be above the maximum.
+pub(super) fn scheduled_ends(target: &DesiredTarget, now: DateTime<Utc>) -> (End, End) {
     let mut min = (target.bounds.min(), BoundSource::Base);
     let mut max = (target.bounds.max(), BoundSource::Base);
     let mut set = |low: Option<Capacity>, high: Option<Capacity>, source: &BoundSource| {
@@ -194,28 +220,11 @@ pub fn effective_bounds(
         let source = BoundSource::Window(schedule.name.clone());
         set(schedule.min, schedule.max, &source);
     }
-    let scheduled = crossed(min, max);
-    let asked = leases.and_then(|leases| leases.bounds.as_ref());
-    let Some(lease) = asked.filter(|lease| lease.holds(now)) else {
-        return scheduled;
-    };
-    let bounds = lease.what.on(scheduled.bounds);
-    let source = |is_kept: bool, source: BoundSource| {
-        if is_kept {
-            source
-        } else {
-            BoundSource::Override
-        }
-    };
-    EffectiveBounds {
-        bounds,
-        min_source: source(bounds.min() == scheduled.bounds.min(), scheduled.min_source),
-        max_source: source(bounds.max() == scheduled.bounds.max(), scheduled.max_source),
-    }
+    (min, max)
 }
 
 /// Both ends as bounds; where they cross, the maximum gives way: too much is safer than too little.
-fn crossed(min: (Capacity, BoundSource), max: (Capacity, BoundSource)) -> EffectiveBounds {
+fn crossed(min: End, max: End) -> EffectiveBounds {
     let max = if min.0 > max.0 { min.clone() } else { max };
     EffectiveBounds {
         bounds: Bounds::new(min.0, max.0).unwrap_or_else(BoundsError::swapped),

@@ -57,7 +57,7 @@ pub use lease::{
     Hold, Lease, Leases, MarkerKind, Markers, Override, PreparedUpdate, lease_marker, read_markers,
     update_marker,
 };
-pub use lint::{Finding, Rule, Severity, lint, lint_world};
+pub use lint::{Finding, Rule, Severity, lint, lint_fleet, lint_schedules, lint_world};
 pub use metric::{
     CustomMetric, Datapoint, MathMetric, MathPart, Metric, MetricData, PredefinedMetric, Statistic,
     UnknownMetric, UnknownStatistic, known_dimensions,

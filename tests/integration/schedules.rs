@@ -111,6 +111,7 @@ async fn the_night_of_a_change_of_the_clock_is_like_any_other() {
             name: "s".parse().unwrap(),
             when: When::Fires(Expression::parse(cron).unwrap()),
             zone: "America/New_York".parse().unwrap(),
+            is_zone_assumed: false,
             min: Capacity::new(5),
             max: None,
             lead: TimeDelta::zero(),
@@ -186,4 +187,33 @@ async fn a_change_by_hand_is_mended_to_what_is_due() {
     tokio::join!(world.run_for(Duration::from_mins(100)), someone);
     assert_eq!(world.bounds("chat"), Some((4, 12)));
     assert_eq!(world.events.count("bounds was_converged=true"), 1);
+}
+
+/// Who looks at the plan before the evening sees what the evening takes away.
+#[tokio::test(start_paused = true)]
+async fn what_a_schedule_is_about_to_take_away_is_told() {
+    let config = CONFIG.replace("min: 1, max: 6", "min: 1, max: 3");
+    let world = World::new(WORLD, &config);
+    world.run_for(Duration::from_hours(2)).await;
+    let snapshot = world.snapshot();
+    let target = snapshot.scopes[&scope()].targets[&chat()].clone();
+    let told: Vec<_> = target.findings.iter().map(|f| f.what.as_str()).collect();
+    assert!(
+        !told.iter().any(|what| what.contains("would go")),
+        "the window comes first: {told:?}"
+    );
+    world.run_for(Duration::from_hours(5)).await;
+    let snapshot = world.snapshot();
+    let target = snapshot.scopes[&scope()].targets[&chat()].clone();
+    let found: Vec<_> = target
+        .findings
+        .iter()
+        .filter(|f| f.rule == Rule::ScheduleTakesAway)
+        .collect();
+    assert_eq!(
+        found.first().map(|f| f.what.as_str()),
+        Some(
+            "at 2026-11-23T19:00:00Z schedule `evening` sets the maximum to 3, and 4 are wanted now: 1 would go"
+        )
+    );
 }

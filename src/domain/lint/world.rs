@@ -10,6 +10,7 @@ use super::super::name::PolicyName;
 use super::super::observed::{Observation, ObservedPolicy};
 use super::super::policy::{Policy, PolicyKind, TargetTracking};
 use super::super::target::TargetId;
+use super::schedules::takes_away;
 use super::{Finding, HOST, Objection, Rule};
 
 /// An alarm without data is normal for a while: new ones have none, and metrics come late.
@@ -54,6 +55,7 @@ pub fn lint_world(target: &DesiredTarget, observed: &Observation) -> Vec<Finding
         outside_bounds(target, observed),
         stuck(target, observed),
         console_policy(target, observed),
+        takes_away(target, observed),
     ];
     for objection in capacity.into_iter().flatten() {
         object(None, objection);

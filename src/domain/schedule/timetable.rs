@@ -21,6 +21,8 @@ pub struct Schedule {
     pub when: When,
     /// The zone of its wall clock.
     pub zone: Zone,
+    /// Nobody said which, so it is UTC.
+    pub is_zone_assumed: bool,
     /// The minimum that it sets, if it sets one.
     pub min: Option<Capacity>,
     /// The maximum that it sets, if it sets one.
@@ -71,11 +73,13 @@ const MOST_EXCEPTIONS: usize = 1000;
 /// A second: firings are no closer to one another.
 const SECOND: TimeDelta = TimeDelta::seconds(1);
 
-fn plus(at: DateTime<Utc>, span: TimeDelta) -> DateTime<Utc> {
+/// A later instant; the same one at the end of the calendar.
+pub(in crate::domain) fn plus(at: DateTime<Utc>, span: TimeDelta) -> DateTime<Utc> {
     at.checked_add_signed(span).unwrap_or(at)
 }
 
-fn minus(at: DateTime<Utc>, span: TimeDelta) -> DateTime<Utc> {
+/// An earlier instant; the same one at the beginning of the calendar.
+pub(in crate::domain) fn minus(at: DateTime<Utc>, span: TimeDelta) -> DateTime<Utc> {
     at.checked_sub_signed(span).unwrap_or(at)
 }
 
@@ -173,6 +177,14 @@ impl Schedule {
         self.start.is_none_or(|start| opens >= start) && self.end.is_none_or(|end| opens <= end)
     }
 
+    /// The stretches of at most a week and a day from `now` on during which a window is open.
+    #[must_use]
+    pub fn coming_stretches(&self, now: DateTime<Utc>) -> Vec<(DateTime<Utc>, DateTime<Utc>)> {
+        let mut openings = self.openings(now, 8);
+        openings.retain(|(opens, closes)| *closes > now && self.is_valid(*opens));
+        openings
+    }
+
     /// When a window opened that is open at `now`, and when it closes.
     #[must_use]
     pub fn open_since(&self, now: DateTime<Utc>) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
@@ -218,6 +230,7 @@ mod tests {
             name: "s".parse().unwrap(),
             when,
             zone: zone.parse().unwrap(),
+            is_zone_assumed: false,
             min: Capacity::new(3),
             max: None,
             lead: TimeDelta::zero(),
