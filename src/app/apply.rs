@@ -15,7 +15,7 @@ use crate::cli::Common;
 use crate::config::Config;
 use crate::domain::{Mode, Safety, ScopeName, check};
 use crate::ports::{Event, EventSink};
-use crate::runtime::{Executed, Executor, execute};
+use crate::runtime::{Dues, Executed, Executor, execute};
 use crate::view::action_line;
 
 /// Prints each write as it is done.
@@ -137,6 +137,7 @@ pub(super) async fn execute_scope(
         scope: name,
         was_converged: &BTreeSet::new(),
         failures: &mut BTreeMap::new(),
+        dues: &mut Dues::new(name.clone(), Arc::clone(&events)),
         left_alone: &BTreeMap::new(),
         backoff: Duration::ZERO,
     };

@@ -21,6 +21,7 @@ use super::name::{EndpointName, PolicyName, ScopeName};
 use super::observed::ObservedTarget;
 use super::plan::{Note, Verdict, Wait};
 use super::policy::Policy;
+use super::schedule::ScheduleRun;
 use super::target::TargetId;
 
 /// Everything known at a moment.
@@ -250,6 +251,8 @@ pub struct TargetSnapshot {
     pub registration_seen: bool,
     /// When schedules next change its bounds, or may.
     pub next_change: Option<DateTime<Utc>>,
+    /// How the last change by a schedule came out; `None` before the first since the start.
+    pub last_change: Option<ScheduleRun>,
     /// What the end of an override will do to the running capacity: from, to.
     pub at_end: Option<(Capacity, Capacity)>,
     /// What the lint objects to, in the config and in AWS.

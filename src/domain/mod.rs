@@ -80,7 +80,7 @@ pub use policy::{
 pub use scalable::{Unscalable, unscalable};
 pub use schedule::{
     At, Cron, CronFault, Expression, Field, FieldFault, Rate, RateUnit, Reason, Schedule,
-    ScheduleError, When, Window, Zone, ZoneError, day_of_week,
+    ScheduleError, ScheduleOutcome, ScheduleRun, When, Window, Zone, ZoneError, day_of_week,
 };
 pub use select::{Glob, Picked, Selection, Selector, expand, placeholder};
 pub use target::{Dimension, ParseTargetError, TargetId};

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 
 use super::error::ApiError;
 use crate::domain::{
-    Action, Activity, CapacityReset, Conflict, Gap, Leases, MarkerKind, PassSummary, ScopeName,
-    TargetId, Verdict, Violation,
+    Action, Activity, CapacityReset, Conflict, Gap, Leases, MarkerKind, PassSummary, ScheduleRun,
+    ScopeName, TargetId, Verdict, Violation,
 };
 
 /// Something worth telling.
@@ -96,6 +96,15 @@ pub enum Event<'a> {
         target: &'a TargetId,
         /// What is asked for now.
         leases: &'a Leases,
+    },
+    /// A change of bounds that schedules made due came out.
+    Scheduled {
+        /// The scope.
+        scope: &'a ScopeName,
+        /// The target.
+        target: &'a TargetId,
+        /// How.
+        run: &'a ScheduleRun,
     },
     /// A hold or an override stands although its time is over.
     LeaseOverdue {

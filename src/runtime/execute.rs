@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
+use super::dues::Dues;
 use crate::domain::{
     Action, Change, CheckedPlan, Conflict, PolicyName, ScopeName, TargetId, TargetPlan,
     WriteFailure,
@@ -41,6 +42,8 @@ pub struct Executor<'a> {
     pub was_converged: &'a BTreeSet<TargetId>,
     /// Writes that failed lately, by target.
     pub failures: &'a mut BTreeMap<TargetId, WriteFailure>,
+    /// Changes that schedules made due.
+    pub dues: &'a mut Dues,
     /// Targets that someone keeps changing back: they are not written.
     pub left_alone: &'a BTreeMap<TargetId, Conflict>,
     /// The first back-off; it doubles with every failure in a row.
@@ -106,6 +109,9 @@ impl Executor<'_> {
                 Ok(arn) => {
                     arns.extend(arn);
                     outcome.done += 1;
+                    if matches!(action.change, Change::Register { .. }) {
+                        self.dues.applied(target, self.clock.now());
+                    }
                     let mends = self.was_converged.contains(target);
                     self.events.emit(&Event::Done {
                         scope,
@@ -116,6 +122,9 @@ impl Executor<'_> {
                 }
                 Err(error) => {
                     outcome.failed += 1;
+                    if matches!(action.change, Change::Register { .. }) {
+                        self.dues.failed(target, self.clock.now());
+                    }
                     self.events.emit(&Event::Failed {
                         scope,
                         target,

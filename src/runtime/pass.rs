@@ -15,6 +15,7 @@ use super::board::Board;
 use super::conflict::Corrections;
 use super::digest::{at_end, findings, idle_selections, next_due, outcome, unscaled};
 use super::drive::{Again, Task};
+use super::dues::Dues;
 use super::execute::{Executed, Executor, execute};
 use super::observe::{Look, Observer};
 use super::resets::Resets;
@@ -43,6 +44,7 @@ pub struct Reconciler {
     resets: Resets,
     /// Targets whose bounds became due with this pass.
     due: BTreeSet<TargetId>,
+    dues: Dues,
     /// When the next hold or override ends, or a schedule changes bounds.
     next_due: Option<DateTime<Utc>>,
     /// The last look: what is due at an instant is done from it, as another one takes its time.
@@ -85,6 +87,7 @@ impl Reconciler {
         board: Arc<Board>,
     ) -> Self {
         let observer = Observer::new(ports);
+        let dues = Dues::new(scope.clone(), Arc::clone(&events));
         Self {
             scope,
             observer,
@@ -99,6 +102,7 @@ impl Reconciler {
             told: Told::default(),
             resets: Resets::default(),
             due: BTreeSet::new(),
+            dues,
             next_due: None,
             last: None,
         }
@@ -165,6 +169,8 @@ impl Reconciler {
         self.tell_overdue(observed, summary.at);
         self.tell_asked(observed);
         let planned = plan(fleet, observed, summary.at);
+        self.owe(&planned, fleet, settings.mode);
+        self.dues.find(observed);
         // After a reload a difference is what the operator asked for, not what someone else did.
         let same_config = self.told.config.replace(settings.loaded) == Some(settings.loaded);
         let was_converged = self.tell_plan(&planned, observed, same_config);
@@ -185,6 +191,7 @@ impl Reconciler {
                     scope: &self.scope,
                     was_converged: &was_converged,
                     failures: &mut self.failures,
+                    dues: &mut self.dues,
                     left_alone: &conflicts,
                     backoff: settings.reconcile_interval,
                 };
@@ -224,6 +231,13 @@ impl Reconciler {
         self.publish(fleet, observed, &planned, &conflicts);
     }
 
+    /// Notes what schedules have made due; who only observes owes nothing.
+    fn owe(&mut self, planned: &Plan, fleet: &DesiredFleet, mode: Mode) {
+        if mode == Mode::Enforce {
+            self.dues.look(planned, fleet);
+        }
+    }
+
     /// Registers what schedules make due at this instant, from what the last look saw: a whole look of a large scope
     /// takes many seconds, and a firing is to take effect within one. The pass that follows sees to everything else.
     async fn do_what_is_due(&mut self, stop: &CancellationToken) {
@@ -234,6 +248,7 @@ impl Reconciler {
             return;
         };
         let mut planned = plan(&fleet, &observed, now);
+        self.owe(&planned, &fleet, settings.mode);
         for entry in &mut planned.targets {
             let declared = fleet.targets.contains_key(&entry.id);
             entry.actions.retain(|action| {
@@ -257,6 +272,7 @@ impl Reconciler {
                 scope: &self.scope,
                 was_converged: &BTreeSet::new(),
                 failures: &mut self.failures,
+                dues: &mut self.dues,
                 left_alone: &conflicts,
                 backoff: settings.reconcile_interval,
             };
@@ -472,6 +488,7 @@ impl Reconciler {
                         .targets
                         .get(id)
                         .and_then(|t| t.next_change(observed.at)),
+                    last_change: self.dues.last(id).cloned(),
                     at_end: fleet.targets.get(id).and_then(|t| at_end(t, observed)),
                     findings: fleet
                         .targets

@@ -11,12 +11,12 @@ use super::fleet::families;
 use super::metrics::{Counters, Fault, TargetLabels, target_values};
 use crate::domain::{
     Activity, ActivityStatus, FleetSnapshot, Leases, MarkerKind, PassOutcome, PassSummary,
-    ScopeName, TargetId, Verdict, Wait,
+    ScheduleOutcome, ScheduleRun, ScopeName, TargetId, Verdict, Wait,
 };
 use crate::ports::{Event, EventSink, RequestLog};
 use crate::view::{
     action_line, activity_line, conflict_text, hold_text, override_text, reason_text, reset_text,
-    wait_text,
+    run_text, wait_text,
 };
 
 /// Logs and counts what happens, and answers scrapes.
@@ -111,6 +111,29 @@ impl Telemetry {
                 %scope, pass = number, reason, duration_ms = took_ms,
                 "pass {number} of scope {scope}: {}", outcome.label()
             ),
+        }
+    }
+
+    fn scheduled(&self, scope: &ScopeName, target: &TargetId, run: &ScheduleRun) {
+        let [scope_label, endpoint, variant, component] = target_values(scope, target);
+        let outcome = run.outcome.label();
+        self.counters
+            .schedule_applied
+            .with_label_values(&[&scope_label, &endpoint, &variant, &component, outcome])
+            .inc();
+        let line = run_text(run);
+        match run.outcome {
+            ScheduleOutcome::Applied | ScheduleOutcome::Found => {
+                let late = run.late().as_seconds_f64();
+                self.counters
+                    .schedule_lateness
+                    .with_label_values(&[scope.as_str()])
+                    .observe(late);
+                info!(%scope, target.id = %target, outcome, "{target}: {line}");
+            }
+            ScheduleOutcome::Waiting | ScheduleOutcome::Failed | ScheduleOutcome::Missed => {
+                warn!(%scope, target.id = %target, outcome, "{target}: {line}");
+            }
         }
     }
 
@@ -289,6 +312,7 @@ impl EventSink for Telemetry {
                 target,
                 leases,
             } => asked(scope, target, leases),
+            Event::Scheduled { scope, target, run } => self.scheduled(scope, target, run),
             Event::LeaseOverdue {
                 scope,
                 target,

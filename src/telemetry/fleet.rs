@@ -37,11 +37,13 @@ struct Gauges {
 
 const POLICY: [&str; 5] = [TARGET[0], TARGET[1], TARGET[2], TARGET[3], "policy"];
 
-/// What people ask for, and what the lint objects to.
+/// What people and schedules ask for, and what the lint objects to.
 struct Asked {
     findings: GaugeVec,
     hold_until: GaugeVec,
     override_until: GaugeVec,
+    schedule_next: GaugeVec,
+    schedule_last: GaugeVec,
 }
 
 fn gauge(name: &str, help: &str, labels: &[&str]) -> Result<GaugeVec, Fault> {
@@ -64,6 +66,16 @@ impl Asked {
             override_until: gauge(
                 "target_override_until_timestamp_seconds",
                 "When the override of the target's bounds ends, or should have ended. Absent without one.",
+                &TARGET,
+            )?,
+            schedule_next: gauge(
+                "schedule_next_timestamp_seconds",
+                "When schedules next change the target's bounds, or may. Absent when they never do.",
+                &TARGET,
+            )?,
+            schedule_last: gauge(
+                "schedule_last_timestamp_seconds",
+                "When schedules last changed the target's bounds since this process began. Absent before that.",
                 &TARGET,
             )?,
         })
@@ -166,7 +178,7 @@ impl Gauges {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let all: [&GaugeVec; 20] = [
+        let all: [&GaugeVec; 22] = [
             &self.capacity_current,
             &self.capacity_desired,
             &self.capacity_min,
@@ -180,6 +192,8 @@ impl Gauges {
             &self.asked.findings,
             &self.asked.hold_until,
             &self.asked.override_until,
+            &self.asked.schedule_next,
+            &self.asked.schedule_last,
             &self.unscaled,
             &self.targets,
             &self.last_success,
@@ -259,6 +273,9 @@ impl Gauges {
             &self.asked.override_until,
             until(over.as_ref().map(|l| l.until)),
         );
+        set(&self.asked.schedule_next, until(target.next_change));
+        let last = target.last_change.as_ref().map(|run| run.due);
+        set(&self.asked.schedule_last, until(last));
         for severity in [Severity::Warning, Severity::Notice] {
             let [scope_label, endpoint, variant, component] = &labels;
             let labels = [

@@ -5,7 +5,8 @@ use prometheus::{
 };
 
 use crate::domain::{
-    ActionReason, ActivityStatus, Change, NotScaled, PassOutcome, ScopeName, TargetId,
+    ActionReason, ActivityStatus, Change, NotScaled, PassOutcome, ScheduleOutcome, ScopeName,
+    TargetId,
 };
 
 /// A metric that could not be made: a fault of this program, found by every test that scrapes.
@@ -17,6 +18,8 @@ pub(super) struct Counters {
     pub(super) registry: Registry,
     pub(super) activities: IntCounterVec,
     pub(super) not_scaled: IntCounterVec,
+    pub(super) schedule_applied: IntCounterVec,
+    pub(super) schedule_lateness: HistogramVec,
     pub(super) drift: IntCounterVec,
     pub(super) actions: IntCounterVec,
     pub(super) passes: IntCounterVec,
@@ -63,6 +66,12 @@ impl Counters {
             "Decisions of AWS not to scale, by reason. The same reason twice in a row is recorded once by AWS.",
             &[scope, endpoint, variant, component, "reason"],
         )?;
+        let schedule_applied = counter(
+            "schedule_applied_total",
+            "Changes of bounds that schedules made due, by outcome: applied, found (AWS held them already), failed \
+             (and tried again), missed (the next change came first).",
+            &[scope, endpoint, variant, component, "outcome"],
+        )?;
         let drift = counter(
             "drift_total",
             "Differences found between the config and AWS, each counted once however long it lasts, by kind.",
@@ -97,6 +106,15 @@ impl Counters {
         .buckets(vec![0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0]);
         let pass_duration = HistogramVec::new(duration, &[scope])?;
         registry.register(Box::new(pass_duration.clone()))?;
+        let lateness = HistogramOpts::new(
+            "evenkeel_schedule_lateness_seconds",
+            "How long after its instant a change of bounds by a schedule held in AWS.",
+        )
+        .buckets(vec![
+            0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0,
+        ]);
+        let schedule_lateness = HistogramVec::new(lateness, &[scope])?;
+        registry.register(Box::new(schedule_lateness.clone()))?;
         let reload_success = IntGauge::new(
             "evenkeel_config_reload_success",
             "Whether the last reload of the config was accepted (1); 0 means that an older config is in force.",
@@ -114,6 +132,8 @@ impl Counters {
             registry,
             activities,
             not_scaled,
+            schedule_applied,
+            schedule_lateness,
             drift,
             actions,
             passes,
@@ -141,6 +161,7 @@ impl Counters {
             self.events.with_label_values(&[scope.as_str(), problem]);
         }
         self.pass_duration.with_label_values(&[scope.as_str()]);
+        self.schedule_lateness.with_label_values(&[scope.as_str()]);
     }
 
     /// The same for a target.
@@ -161,6 +182,10 @@ impl Counters {
             self.not_scaled
                 .with_label_values(&[scope, endpoint, variant, component, reason]);
         }
+        for outcome in ScheduleOutcome::COUNTED {
+            let labels = [scope, endpoint, variant, component, outcome.label()];
+            self.schedule_applied.with_label_values(&labels);
+        }
     }
 
     /// Takes the series of a target away.
@@ -177,6 +202,11 @@ impl Counters {
         for reason in NotScaled::LABELS {
             self.not_scaled
                 .remove_label_values(&[scope, endpoint, variant, component, reason])
+                .unwrap_or_default();
+        }
+        for outcome in ScheduleOutcome::COUNTED {
+            self.schedule_applied
+                .remove_label_values(&[scope, endpoint, variant, component, outcome.label()])
                 .unwrap_or_default();
         }
     }

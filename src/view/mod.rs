@@ -21,7 +21,7 @@ pub use schedule::{
 pub use status::{names_of, status_json, status_text};
 pub use words::{
     action_line, activity_line, aim_text, conflict_text, effect_text, happened, hold_text,
-    leases_text, not_scaled_text, note_text, override_text, reason_text, reset_text,
+    leases_text, not_scaled_text, note_text, override_text, reason_text, reset_text, run_text,
     unscalable_text, wait_text,
 };
 

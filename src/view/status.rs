@@ -11,7 +11,7 @@ use super::words::{
 use super::{Lines, Paint, Tone, finding_json};
 use crate::domain::{
     Activity, BoundSource, EffectiveBounds, EndpointName, FleetSnapshot, Lease, Note,
-    ScopeSnapshot, TargetId, TargetSnapshot, Verdict,
+    ScheduleOutcome, ScheduleRun, ScopeSnapshot, TargetId, TargetSnapshot, Verdict,
 };
 
 /// The fleet as a few lines per target.
@@ -217,6 +217,7 @@ fn bounds_text(target: &TargetSnapshot) -> String {
                 .next_change
                 .map(|at| format!("next change {}", at.format(TIME)));
             parts.extend(next);
+            parts.extend(target.last_change.as_ref().and_then(late_text));
             if (held.min, held.max) != (due.min(), due.max()) {
                 parts.push(format!("AWS holds {}..{}", held.min, held.max));
             }
@@ -226,6 +227,26 @@ fn bounds_text(target: &TargetSnapshot) -> String {
             parts.join("; ")
         }
     }
+}
+
+/// A change by a schedule that did not come out.
+fn late_text(run: &ScheduleRun) -> Option<String> {
+    let due = run.due.format(TIME);
+    match run.outcome {
+        ScheduleOutcome::Applied | ScheduleOutcome::Found => None,
+        ScheduleOutcome::Waiting => Some(format!("the change due {due} is still to be made")),
+        ScheduleOutcome::Failed => Some(format!("the change due {due} failed, and is tried again")),
+        ScheduleOutcome::Missed => Some(format!("the change due {due} was never made")),
+    }
+}
+
+fn run_json(run: &ScheduleRun) -> Value {
+    json!({
+        "due": run.due.to_rfc3339(),
+        "outcome": run.outcome.label(),
+        "at": run.at.to_rfc3339(),
+        "late_seconds": run.late().as_seconds_f64(),
+    })
 }
 
 /// Why the bounds are where they are, when that is not the config's bounds.
@@ -339,6 +360,7 @@ fn target_json(id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) ->
             "min_by": target.effective.min_source.to_string(),
             "max_by": target.effective.max_source.to_string(),
             "next_change": target.next_change.map(|at| at.to_rfc3339()),
+            "last_change": target.last_change.as_ref().map(run_json),
             "registered": target.registered.as_ref().map(|t| [t.min.get(), t.max.get()]),
         },
         "suspended": target.registered.as_ref().map(|t| json!({

@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::{
     Action, ActionReason, Activity, ActivityStatus, CapacityReset, Change, Conflict, Difference,
-    Effect, Hold, Lease, Leases, NotScaled, Note, Override, Policy, PolicyKind, Tampering,
-    TargetId, Unscalable, VariantName, Wait,
+    Effect, Hold, Lease, Leases, NotScaled, Note, Override, Policy, PolicyKind, ScheduleOutcome,
+    ScheduleRun, Tampering, TargetId, Unscalable, VariantName, Wait,
 };
 
 /// Why a target is left alone.
@@ -183,6 +183,31 @@ pub fn override_text(lease: &Lease<Override>) -> String {
         &format!("bounds are overridden, {}", ends.join(" and ")),
         lease,
     )
+}
+
+/// A change of bounds that schedules made due, and how it came out.
+#[must_use]
+pub fn run_text(run: &ScheduleRun) -> String {
+    let (effective, due) = (&run.effective, run.due.format("%Y-%m-%d %H:%M:%S UTC"));
+    let (bounds, min, max) = (
+        effective.bounds,
+        &effective.min_source,
+        &effective.max_source,
+    );
+    let by = if min == max {
+        min.to_string()
+    } else {
+        format!("{min} and {max}")
+    };
+    let late = run.late().as_seconds_f64();
+    let outcome = match run.outcome {
+        ScheduleOutcome::Waiting => "still to be written".to_owned(),
+        ScheduleOutcome::Applied => format!("written after {late:.1} s"),
+        ScheduleOutcome::Found => format!("AWS held them when it was looked, after {late:.1} s"),
+        ScheduleOutcome::Failed => "the write failed, and is tried again".to_owned(),
+        ScheduleOutcome::Missed => "never written, and now the next change is due".to_owned(),
+    };
+    format!("bounds {bounds} by {by}, due {due}: {outcome}")
 }
 
 /// What is asked of a target for a while, one sentence each; what should be over says so.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use evenkeel::domain::*;
+use evenkeel::ports::ErrorKind;
 
 use crate::world::{World, resource, scope};
 
@@ -79,6 +80,65 @@ async fn bounds_change_at_their_instant_and_nothing_is_drift() {
         "schedule `evening`"
     );
     assert_eq!(target.next_change, Some(at("2026-11-24T07:00:00Z")));
+    for line in ["07:00", "11:00", "12:30", "19:00"] {
+        let line = format!("scheduled: {}: {line} applied after 0", chat());
+        assert_eq!(world.events.count(&line), 1, "{line}");
+    }
+    assert_eq!(world.events.count("scheduled: "), 4);
+    let last = target.last_change.as_ref().unwrap();
+    assert_eq!(last.outcome, ScheduleOutcome::Applied);
+    assert_eq!(last.due, at("2026-11-23T19:00:00Z"));
+}
+
+/// What can not be written at its instant is told once, and again when it is done, late or never.
+#[tokio::test(start_paused = true)]
+async fn a_change_that_fails_is_told_and_its_lateness_counted() {
+    let world = World::new(WORLD, CONFIG);
+    let denied = async {
+        world.clock.sleep(Duration::from_mins(59)).await;
+        world
+            .faults
+            .fail("RegisterScalableTarget", ErrorKind::Denied);
+        world.clock.sleep(Duration::from_mins(30)).await;
+        let snapshot = world.snapshot();
+        let last = &snapshot.scopes[&scope()].targets[&chat()].last_change;
+        assert_eq!(last.as_ref().unwrap().outcome, ScheduleOutcome::Failed);
+        world.faults.heal();
+        world.clock.sleep(Duration::from_hours(1)).await;
+        world
+            .faults
+            .fail("RegisterScalableTarget", ErrorKind::Denied);
+    };
+    tokio::join!(world.run_for(Duration::from_hours(7)), denied);
+    assert_eq!(world.events.count("07:00 failed after 0"), 1);
+    assert_eq!(world.events.count("07:00 failed"), 1);
+    assert_eq!(world.events.count("07:00 applied after"), 1);
+    assert_eq!(world.events.count("11:00 failed after 0"), 1);
+    assert_eq!(
+        world.events.count("11:00 missed after 5400"),
+        1,
+        "the window closed before it was open in AWS"
+    );
+}
+
+/// A scheduled action in AWS that does the same is no drift, and nothing to write.
+#[tokio::test(start_paused = true)]
+async fn who_was_quicker_is_found() {
+    let world = World::new(WORLD, CONFIG);
+    let quicker = async {
+        let edge = at("2026-11-23T07:00:00Z") - world.clock.now() - TimeDelta::seconds(1);
+        world.clock.sleep(edge.to_std().unwrap()).await;
+        world
+            .faults
+            .fail("RegisterScalableTarget", ErrorKind::Denied);
+        world.clock.sleep(Duration::from_secs(5)).await;
+        world.register("chat", 4, 12);
+        world.faults.heal();
+    };
+    tokio::join!(world.run_for(Duration::from_mins(90)), quicker);
+    assert_eq!(world.events.count("07:00 found after"), 1);
+    assert_eq!(world.events.count("07:00 applied"), 0);
+    assert_eq!(world.bounds("chat"), Some((4, 12)));
 }
 
 /// A process that starts at any minute around a firing does what one that never stopped would have done.

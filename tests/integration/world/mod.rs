@@ -59,6 +59,12 @@ impl EventSink for Recorder {
                     action.reason.label()
                 )
             }
+            Event::Scheduled { target, run, .. } => format!(
+                "scheduled: {target}: {} {} after {}",
+                run.due.format("%H:%M"),
+                run.outcome.label(),
+                run.late().num_seconds()
+            ),
             Event::Done {
                 target,
                 action,
