@@ -15,6 +15,7 @@ use super::name::PolicyName;
 use super::observed::Observation;
 use super::plan::{Action, Change, Plan, TargetPlan};
 use super::policy::PolicyKind;
+use super::schedule::Schedule;
 use super::target::TargetId;
 
 /// How much one pass may take away (design promise 8).
@@ -131,7 +132,7 @@ pub fn check(
     let undeclared = |t: &&TargetPlan| !desired.targets.contains_key(&t.id);
     let going = plan.targets.iter().filter(undeclared).count();
     let fleet = desired.targets.len().saturating_add(going);
-    violations.extend(too_much_at_once(&plan, fleet, safety));
+    violations.extend(too_much_at_once(&plan, desired, fleet, safety));
     if violations.is_empty() {
         Ok(CheckedPlan(plan))
     } else {
@@ -406,8 +407,17 @@ fn may_be_removed(
     })
 }
 
-fn too_much_at_once(plan: &Plan, fleet: usize, safety: Safety) -> Option<Violation> {
-    let shrinks = |entry: &&TargetPlan| entry.actions.iter().any(is_shrinking);
+fn too_much_at_once(
+    plan: &Plan,
+    desired: &DesiredFleet,
+    fleet: usize,
+    safety: Safety,
+) -> Option<Violation> {
+    let shrinks = |entry: &&TargetPlan| {
+        let target = desired.targets.get(&entry.id);
+        let unasked = |action: &&Action| !target.is_some_and(|t| is_by_the_clock(action, t));
+        entry.actions.iter().filter(unasked).any(is_shrinking)
+    };
     let shrinking = plan.targets.iter().filter(shrinks).count();
     let share = crate::num::floor_to_usize(crate::num::from_usize(fleet) * safety.max_change);
     let allowed = share.max(safety.always_allowed);
@@ -416,6 +426,26 @@ fn too_much_at_once(plan: &Plan, fleet: usize, safety: Safety) -> Option<Violati
         fleet,
         allowed,
     })
+}
+
+/// Whether a registration goes from bounds that the target's schedules give at one time to those of another: every
+/// evening a fleet shrinks that is meant to. After an edit of the config the bounds held are none of the new ones.
+fn is_by_the_clock(action: &Action, target: &DesiredTarget) -> bool {
+    let Change::Register {
+        previous: Some(held),
+        ..
+    } = &action.change
+    else {
+        return false;
+    };
+    let given = |held: Capacity, base: Capacity, set: fn(&Schedule) -> Option<Capacity>| {
+        held == base || target.schedules.iter().any(|s| set(s) == Some(held))
+    };
+    !target.schedules.is_empty()
+        && given(held.min, target.bounds.min(), |s| s.min)
+        // Where the ends cross the maximum gives way, and is some minimum.
+        && (given(held.max, target.bounds.max(), |s| s.max)
+            || given(held.max, target.bounds.min(), |s| s.min))
 }
 
 /// Whether the action takes capacity away, now or when it will be needed.

@@ -277,3 +277,43 @@ async fn what_a_schedule_is_about_to_take_away_is_told() {
         )
     );
 }
+
+/// A fleet that is meant to shrink every evening does; one that an edit of the config would shrink does not.
+#[tokio::test(start_paused = true)]
+async fn an_evening_is_no_accident_and_an_edit_may_be_one() {
+    let names = ["a", "b", "c", "d", "e"];
+    let endpoint = |name: &str| {
+        format!(
+            "  - {{ name: {name}, variants: [{{ name: AllTraffic, instance_type: ml.m5.xlarge, instances: 2 }}] }}\n"
+        )
+    };
+    let target = |evening: u32| {
+        move |name: &&str| {
+            format!(
+                "  - endpoint: {name}\n    variant: AllTraffic\n    bounds: {{ min: 1, max: 8 }}\n\
+                 \x20   schedules:\n      \
+                 - {{ name: up, cron: '0 7 * * ? *', timezone: UTC, bounds: {{ max: 8 }} }}\n      \
+                 - {{ name: down, cron: '0 19 * * ? *', timezone: UTC, bounds: {{ max: {evening} }} }}\n"
+            )
+        }
+    };
+    let config = |evening: u32| {
+        let targets: String = names.iter().map(target(evening)).collect();
+        format!("targets:\n{targets}")
+    };
+    let world: String = names.iter().map(|name| endpoint(name)).collect();
+    let world = World::new(&format!("endpoints:\n{world}"), &config(4));
+    world.run_for(Duration::from_hours(12)).await;
+    assert_eq!(world.bounds("a"), Some((1, 8)));
+    world.run_for(Duration::from_mins(90)).await;
+    for name in names {
+        assert_eq!(world.bounds(name), Some((1, 4)), "{name}");
+    }
+    world.reload(&config(2));
+    world.run_for(Duration::from_mins(10)).await;
+    assert_eq!(
+        world.bounds("a"),
+        Some((1, 4)),
+        "all five at once by an edit is refused"
+    );
+}
