@@ -188,11 +188,12 @@ impl Daemon {
                 }
             }
             Err(problem) => {
+                // Shown before it is told: whoever reads the log may look at the page next.
+                self.board
+                    .update(|fleet| fleet.config.problem = Some(problem.clone()));
                 self.telemetry.emit(&Event::Reloaded {
                     problem: Some(&problem),
                 });
-                self.board
-                    .update(|fleet| fleet.config.problem = Some(problem));
             }
         }
     }
