@@ -13,7 +13,7 @@ use crate::config::target_shape;
 use crate::domain::{
     Bounds, BoundsError, DesiredTarget, Expression, Manage, NameError, Observation, ObservedPolicy,
     ObservedPolicyKind, ObservedSchedule, ObservedTarget, OwnerName, Policy, PolicyKind,
-    PolicyName, Schedule, StepPolicy, StepScaling, When, Zone, ZoneError, alarm_name, lint,
+    PolicyName, Runner, Schedule, StepPolicy, StepScaling, When, Zone, ZoneError, alarm_name, lint,
 };
 
 pub use files::{Call, Operation, read_calls};
@@ -134,15 +134,18 @@ fn adopt_schedules(adopted: &mut Adopted, scheduled: &[ObservedSchedule]) {
     }
     if !target.schedules.is_empty() {
         remarks.push(
-            "its schedules were found as scheduled actions: while they stand in AWS too both do the same, and when \
-             you edit one here, edit or delete it there"
+            "its schedules are scheduled actions of AWS, and stay so; `runner: daemon` would run them here, to the \
+             second, and then the scheduled actions have to be deleted in AWS"
                 .to_owned(),
         );
     }
 }
 
 fn adopt_schedule(action: &ObservedSchedule) -> Result<Schedule, String> {
-    let name = action.name.parse().map_err(|e: NameError| e.to_string())?;
+    let own = format!("{}-", OwnerName::default());
+    let is_ours = action.name.starts_with(&own);
+    let name = action.name.strip_prefix(&own).unwrap_or(&action.name);
+    let name = name.parse().map_err(|e: NameError| e.to_string())?;
     let expression = Expression::parse(&action.expression).map_err(|e| e.to_string())?;
     if matches!(expression, Expression::Rate(_)) && action.start.is_none() {
         return Err("a rate without a start, and nothing says what it counts from".to_owned());
@@ -163,6 +166,8 @@ fn adopt_schedule(action: &ObservedSchedule) -> Result<Schedule, String> {
         except: BTreeSet::new(),
         start: action.start,
         end: action.end,
+        runner: Runner::Aws,
+        adopted_action: (!is_ours).then(|| action.name.clone()),
     })
 }
 

@@ -69,6 +69,17 @@ pub(super) fn schedule(action: &aas::ScheduledAction) -> Option<ObservedSchedule
     })
 }
 
+/// What a scheduled action sets.
+pub(super) fn scheduled_bounds(
+    min: Option<Capacity>,
+    max: Option<Capacity>,
+) -> aas::ScalableTargetAction {
+    aas::ScalableTargetAction::builder()
+        .set_min_capacity(min.map(api_count))
+        .set_max_capacity(max.map(api_count))
+        .build()
+}
+
 fn suspension(state: &aas::SuspendedState) -> Suspension {
     Suspension {
         scale_in: state.dynamic_scaling_in_suspended().unwrap_or(false),

@@ -13,7 +13,7 @@ use super::error::{classify, unreadable};
 use super::pages::turn;
 use crate::domain::{
     Activity, Bounds, OWNER_TAG, ObservedPolicy, ObservedSchedule, ObservedTarget, OwnerName,
-    Policy, PolicyKind, PolicyName, Suspension, TargetId,
+    Policy, PolicyKind, PolicyName, ScheduledAction, Suspension, TargetId,
 };
 use crate::ports::{ApiError, Listing, ScalingApi, absent_is_deleted};
 
@@ -194,6 +194,43 @@ impl ScalingApi for ApplicationAutoScaling {
         let answer = request.send().await;
         let answer = answer.map_err(|error| classify(OPERATION, &error))?;
         Ok(answer.policy_arn)
+    }
+
+    async fn put_scheduled_action(
+        &self,
+        target: &TargetId,
+        action: &ScheduledAction,
+    ) -> Result<(), ApiError> {
+        self.client
+            .put_scheduled_action()
+            .service_namespace(ServiceNamespace::Sagemaker)
+            .resource_id(target.resource_id())
+            .scalable_dimension(dimension(target))
+            .scheduled_action_name(&action.name)
+            .schedule(action.expression.to_string())
+            .timezone(action.zone.name())
+            .set_start_time(action.start.map(convert::sdk_time))
+            .set_end_time(action.end.map(convert::sdk_time))
+            .scalable_target_action(convert::scheduled_bounds(action.min, action.max))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| classify("PutScheduledAction", &error))
+    }
+
+    async fn delete_scheduled_action(&self, target: &TargetId, name: &str) -> Result<(), ApiError> {
+        let deleted = self
+            .client
+            .delete_scheduled_action()
+            .service_namespace(ServiceNamespace::Sagemaker)
+            .resource_id(target.resource_id())
+            .scalable_dimension(dimension(target))
+            .scheduled_action_name(name)
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| classify("DeleteScheduledAction", &error));
+        absent_is_deleted(deleted)
     }
 
     async fn delete_policy(&self, target: &TargetId, policy: &PolicyName) -> Result<(), ApiError> {

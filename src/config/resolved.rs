@@ -172,6 +172,8 @@ fn schedule_shape(schedule: &Schedule) -> Value {
         except,
         start,
         end,
+        runner,
+        adopted_action,
     } = schedule;
     let local = |at: &DateTime<Utc>| json!(zone.local(*at).format("%Y-%m-%dT%H:%M:%S").to_string());
     let (way, said) = match when {
@@ -216,6 +218,11 @@ fn schedule_shape(schedule: &Schedule) -> Value {
             ("except", (!dates.is_empty()).then(|| json!(dates))),
             ("start", start.as_ref().map(local)),
             ("end", end.as_ref().map(local)),
+            (
+                "runner",
+                runner.has_actions().then(|| json!(runner.label())),
+            ),
+            ("action", adopted_action.as_ref().map(|name| json!(name))),
         ];
         let given = optional.into_iter();
         map.extend(given.filter_map(|(key, value)| Some((key.to_owned(), value?))));

@@ -7,28 +7,34 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
 use super::node::{Fields, Node};
 use crate::domain::{
-    Capacity, Expression, Schedule, ScheduleName, When, Window, Zone, day_of_week,
+    Capacity, Expression, MAX_SCHEDULED_ACTIONS, OwnerName, Runner, Schedule, ScheduleName, When,
+    Window, Zone, action_names, day_of_week,
 };
 
-const SCHEDULE_KEYS: [&str; 12] = [
+const SCHEDULE_KEYS: [&str; 13] = [
     "name", "cron", "at", "rate", "window", "timezone", "bounds", "lead", "except", "start", "end",
-    "runner",
+    "runner", "action",
 ];
+const RUNNERS: [(&str, Runner); 3] = [
+    ("daemon", Runner::Daemon),
+    ("aws", Runner::Aws),
+    ("both", Runner::Both),
+];
+/// AWS's limit for the name of a scheduled action.
+const LONGEST_ACTION: usize = 256;
 const WINDOW_KEYS: [&str; 3] = ["from", "until", "days"];
 const BOUNDS_KEYS: [&str; 2] = ["min", "max"];
 /// The keys of which a schedule has exactly one.
 const WAYS: [&str; 4] = ["cron", "at", "rate", "window"];
-/// AWS's limit of scheduled actions on one target; ours keep to it, so that AWS could run them.
-const MAX_SCHEDULES: usize = 200;
 const LONGEST_LEAD: Duration = Duration::from_hours(24);
 
 /// Reads the schedules of one target.
 pub(super) fn read_schedules(node: &Node<'_>) -> Vec<Schedule> {
     let entries = node.entries();
-    if entries.len() > MAX_SCHEDULES {
+    if entries.len() > MAX_SCHEDULED_ACTIONS {
         node.report(
             format!("{} schedules on one target", entries.len()),
-            format!("AWS allows {MAX_SCHEDULES}, and that limit can not be raised"),
+            format!("AWS allows {MAX_SCHEDULED_ACTIONS}, and that limit can not be raised"),
         );
     }
     let mut schedules: Vec<Schedule> = Vec::new();
@@ -48,7 +54,32 @@ pub(super) fn read_schedules(node: &Node<'_>) -> Vec<Schedule> {
         }
         schedules.push(schedule);
     }
+    check_actions(node, &schedules);
     schedules
+}
+
+/// What AWS is to run has to fit AWS: so many scheduled actions, each with a name of its own.
+fn check_actions(node: &Node<'_>, schedules: &[Schedule]) {
+    let owner = OwnerName::default();
+    let by_aws = schedules.iter().filter(|s| s.runner.has_actions());
+    let names: Vec<String> = by_aws.flat_map(|s| action_names(s, &owner)).collect();
+    if names.len() > MAX_SCHEDULED_ACTIONS && schedules.len() <= MAX_SCHEDULED_ACTIONS {
+        node.report(
+            format!("{} scheduled actions on one target", names.len()),
+            format!(
+                "AWS allows {MAX_SCHEDULED_ACTIONS}, and a window takes two; let `runner: daemon` run some"
+            ),
+        );
+    }
+    let mut seen = BTreeSet::new();
+    for name in &names {
+        if !seen.insert(name) {
+            node.report(
+                format!("two schedules would be the scheduled action `{name}` in AWS"),
+                "give one of them another `name` or `action`",
+            );
+        }
+    }
 }
 
 fn read_schedule(entry: &Node<'_>) -> Option<Schedule> {
@@ -74,9 +105,11 @@ fn read_schedule(entry: &Node<'_>) -> Option<Schedule> {
         Some(node) => read_dates(&node),
         None => Some(BTreeSet::new()),
     };
-    if let Some(node) = fields.get("runner") {
-        node.word(&[("daemon", ())])?;
-    }
+    let runner = match fields.get("runner") {
+        Some(node) => node.word(&RUNNERS),
+        None => Some(Runner::Daemon),
+    };
+    let adopted_action = read_action(&fields, runner);
     let (start, end) = (start?, end?);
     if let (Some(start), Some(end)) = (start, end)
         && start >= end
@@ -85,7 +118,7 @@ fn read_schedule(entry: &Node<'_>) -> Option<Schedule> {
         return None;
     }
     let (min, max) = ends?;
-    Some(Schedule {
+    let schedule = Schedule {
         name: name?,
         when: when?,
         zone: zone?,
@@ -96,7 +129,86 @@ fn read_schedule(entry: &Node<'_>) -> Option<Schedule> {
         except: except?,
         start,
         end,
-    })
+        runner: runner?,
+        adopted_action: adopted_action?,
+    };
+    fits_aws(entry, &fields, &schedule).then_some(schedule)
+}
+
+/// The name of a scheduled action that stands already. `Some(None)` when none is given.
+#[expect(
+    clippy::option_option,
+    reason = "unreadable, absent and present are three outcomes"
+)]
+fn read_action(fields: &Fields<'_>, runner: Option<Runner>) -> Option<Option<String>> {
+    let Some(node) = fields.get("action") else {
+        return Some(None);
+    };
+    if runner.is_some_and(|runner| !runner.has_actions()) {
+        node.report(
+            "`action` names what AWS runs, and `runner: daemon` has AWS run nothing",
+            "remove it, or add `runner: aws`",
+        );
+        return None;
+    }
+    if fields.get("window").is_some() {
+        node.report(
+            "`action` stands in a window, which is two scheduled actions",
+            "remove it: both get names of their own",
+        );
+        return None;
+    }
+    // Both follow AWS's rule for the names of scheduled actions.
+    let name = node.parsed::<ScheduleName>()?;
+    Some(Some(name.as_str().to_owned()))
+}
+
+/// Whether AWS can run it, if AWS is to.
+fn fits_aws(entry: &Node<'_>, fields: &Fields<'_>, schedule: &Schedule) -> bool {
+    if !schedule.runner.has_actions() {
+        return true;
+    }
+    let recurs = match &schedule.when {
+        When::Fires(Expression::At(_)) | When::Open(Window::Once { .. }) => false,
+        When::Fires(_) | When::Open(Window::Daily { .. }) => true,
+    };
+    let is_rate = matches!(schedule.when, When::Fires(Expression::Rate(_)));
+    let mut fits = true;
+    let mut refuse = |key: &str, what: &str, remedy: &str| {
+        fields
+            .get(key)
+            .as_ref()
+            .unwrap_or(entry)
+            .report(what, remedy);
+        fits = false;
+    };
+    if recurs && !schedule.lead.is_zero() {
+        refuse(
+            "lead",
+            "`lead` with a recurring schedule that AWS runs: AWS knows no lead",
+            "write the earlier time, or use `runner: daemon`",
+        );
+    }
+    if is_rate && !schedule.except.is_empty() {
+        refuse(
+            "except",
+            "`except` with a rate that AWS runs: another start would move all its firings",
+            "use `cron`, or `runner: daemon`",
+        );
+    }
+    let owner = OwnerName::default();
+    let names = action_names(schedule, &owner);
+    if names
+        .iter()
+        .any(|name| name.chars().count() > LONGEST_ACTION)
+    {
+        refuse(
+            "name",
+            "the name would be too long for a scheduled action in AWS, which allows 256 characters with evenkeel's prefix",
+            "shorten it",
+        );
+    }
+    fits
 }
 
 fn read_zone(node: &Node<'_>) -> Option<Zone> {

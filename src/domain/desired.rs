@@ -48,6 +48,15 @@ pub struct DesiredFleet {
 }
 
 impl DesiredFleet {
+    /// Whether AWS is to hold scheduled actions for any target.
+    #[must_use]
+    pub fn has_scheduled_actions(&self) -> bool {
+        let declared = self.targets.values();
+        let templates = self.selections.iter().map(|s| &s.template);
+        let mut schedules = declared.chain(templates).flat_map(|t| &t.schedules);
+        schedules.any(|s| s.runner.has_actions())
+    }
+
     /// Selections that picked nothing, once they were worked into targets.
     pub fn idle_selections(&self) -> impl Iterator<Item = &Selector> {
         let selections = self.selections.iter().enumerate();
@@ -226,9 +235,13 @@ impl Manage {
     /// Whether a policy of this name was named by us.
     #[must_use]
     pub fn owns(&self, policy: &PolicyName) -> bool {
-        policy
-            .as_str()
-            .strip_prefix(self.owner.as_str())
+        self.is_ours(policy.as_str())
+    }
+
+    /// Whether a scheduled action of this name was named by us, or a policy.
+    #[must_use]
+    pub fn is_ours(&self, name: &str) -> bool {
+        name.strip_prefix(self.owner.as_str())
             .is_some_and(|rest| rest.starts_with('-'))
     }
 

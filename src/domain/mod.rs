@@ -25,12 +25,14 @@ mod lease;
 mod lint;
 mod metric;
 mod name;
+mod note;
 mod observed;
 mod plan;
 mod planner;
 mod policy;
 mod scalable;
 mod schedule;
+mod scheduled;
 mod select;
 mod target;
 mod value;
@@ -66,12 +68,13 @@ pub use name::{
     ComponentName, EndpointName, NameError, OwnerName, PolicyName, ProfileName, ScheduleName,
     ScopeName, VariantName,
 };
+pub use note::Note;
 pub use observed::{
     Gap, Observation, ObservedPolicy, ObservedPolicyKind, ObservedSchedule, ObservedTarget, Part,
 };
 pub use plan::{
-    Action, ActionReason, Change, Difference, Effect, Note, Plan, Tampering, TargetPlan, Verdict,
-    Wait, Who,
+    Action, ActionReason, Change, Difference, Effect, Plan, Tampering, TargetPlan, Verdict, Wait,
+    Who,
 };
 pub use planner::plan;
 pub use policy::{
@@ -79,8 +82,12 @@ pub use policy::{
 };
 pub use scalable::{Unscalable, unscalable};
 pub use schedule::{
-    At, Cron, CronFault, Expression, Field, FieldFault, Rate, RateUnit, Reason, Schedule,
+    At, Cron, CronFault, Expression, Field, FieldFault, Rate, RateUnit, Reason, Runner, Schedule,
     ScheduleError, ScheduleOutcome, ScheduleRun, When, Window, Zone, ZoneError, day_of_week,
+};
+pub use scheduled::{
+    MAX_SCHEDULED_ACTIONS, ScheduledAction, action_names, left_to_aws, running_actions,
+    schedule_of_action, scheduled_actions,
 };
 pub use select::{Glob, Picked, Selection, Selector, expand, placeholder};
 pub use target::{Dimension, ParseTargetError, TargetId};

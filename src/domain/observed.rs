@@ -171,6 +171,8 @@ pub struct Observation {
     pub alarms: BTreeMap<String, ObservedAlarm>,
     /// What people ask for a while, as our alarms tell it.
     pub markers: Markers,
+    /// Scheduled actions seen, by target and name.
+    pub schedules: BTreeMap<TargetId, BTreeMap<String, ObservedSchedule>>,
     /// Whose registrations are, where their tags were read: `None` when they carry no tag of ours.
     pub owners: BTreeMap<TargetId, Option<OwnerName>>,
     /// Parts not read to their end.

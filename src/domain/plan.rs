@@ -6,11 +6,14 @@ use super::alarm::{AlarmExtras, AlarmRule, alarm_prefix};
 use super::bounds::{Bounds, Capacity, EffectiveBounds};
 use super::desired::{Manage, Suspension};
 use super::endpoint::EndpointStatus;
-use super::lease::{Hold, Lease, MarkerKind, Override, PreparedUpdate};
-use super::name::{ComponentName, EndpointName, OwnerName, PolicyName, ScopeName, VariantName};
-use super::observed::{Gap, ObservedPolicyKind, ObservedTarget};
+use super::lease::{MarkerKind, PreparedUpdate};
+use super::name::{
+    ComponentName, EndpointName, OwnerName, PolicyName, ScheduleName, ScopeName, VariantName,
+};
+use super::note::Note;
+use super::observed::{Gap, ObservedPolicyKind, ObservedSchedule, ObservedTarget};
 use super::policy::Policy;
-use super::scalable::Unscalable;
+use super::scheduled::ScheduledAction;
 use super::target::TargetId;
 
 /// What a pass wants to do with a scope. It holds an entry for every declared target, changed or not.
@@ -107,6 +110,10 @@ impl TargetPlan {
             Change::DeletePolicy { name, .. } => Some(or(manage.owns(name), Who::Unknown)),
             Change::PutAlarm { name, .. } => Some(or(is_our_alarm(name), Who::Adopted)),
             Change::DeleteAlarm { name } => Some(or(is_our_alarm(name), Who::Unknown)),
+            Change::PutSchedule { action, .. } => {
+                Some(or(manage.is_ours(&action.name), Who::Adopted))
+            }
+            Change::DeleteSchedule { name } => Some(or(manage.is_ours(name), Who::Unknown)),
         }
     }
 }
@@ -198,96 +205,6 @@ impl Wait {
     }
 }
 
-/// A remark on a target.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Note {
-    /// AWS holds a policy that the config does not name. It is left alone.
-    ForeignPolicy {
-        /// Its name.
-        name: PolicyName,
-        /// AWS's word for its type.
-        type_name: String,
-    },
-    /// A declared policy can not be put: the name is taken by a policy of another type, which AWS can not change.
-    TypeTaken {
-        /// The declared policy.
-        name: PolicyName,
-        /// AWS's word for the type that stands there.
-        type_name: String,
-    },
-    /// A declared policy can not be put: another one on the target tracks the same metric already.
-    MetricTaken {
-        /// The declared policy.
-        name: PolicyName,
-        /// The policy that stands in its way.
-        by: PolicyName,
-    },
-    /// AWS has kinds of scaling suspended, and the config says nothing of it. It is left so.
-    Suspended(Suspension),
-    /// AWS would refuse the target, or should not be given it.
-    CannotScale(Unscalable),
-    /// A declared policy can not be put: its target is in percent of all cores, and their number is not known.
-    CoresUnknown(PolicyName),
-    /// The registration is not touched: whether someone asks for something else for a while could not be read.
-    LeasesUnseen(Gap),
-    /// Someone holds scaling.
-    Held(Lease<Hold>),
-    /// Someone asks for other bounds.
-    Overridden(Lease<Override>),
-    /// A declared policy can not have its alarm: one of this name exists, and does something else.
-    AlarmTaken {
-        /// The declared policy.
-        name: PolicyName,
-        /// The alarm.
-        alarm: String,
-        /// What it does now.
-        action: String,
-    },
-    /// Another alarm triggers a declared step policy too.
-    ExtraAlarm {
-        /// The declared policy.
-        name: PolicyName,
-        /// The other alarm.
-        alarm: String,
-    },
-    /// The alarm of a declared policy can not be judged: the list of alarms could not be read to its end.
-    AlarmUnseen {
-        /// The declared policy.
-        name: PolicyName,
-        /// The gap.
-        gap: Gap,
-    },
-    /// A declared policy can not be judged: the list of policies could not be read to its end.
-    PolicyUnseen {
-        /// The declared policy.
-        name: PolicyName,
-        /// The gap.
-        gap: Gap,
-    },
-}
-
-impl Note {
-    /// Whether the note holds something back that the config asks for.
-    #[must_use]
-    pub fn holds(&self) -> bool {
-        match self {
-            Self::ForeignPolicy { .. }
-            | Self::Suspended(_)
-            | Self::ExtraAlarm { .. }
-            | Self::Held(_)
-            | Self::Overridden(_) => false,
-            Self::TypeTaken { .. }
-            | Self::MetricTaken { .. }
-            | Self::PolicyUnseen { .. }
-            | Self::AlarmUnseen { .. }
-            | Self::AlarmTaken { .. }
-            | Self::CannotScale(_)
-            | Self::CoresUnknown(_)
-            | Self::LeasesUnseen(_) => true,
-        }
-    }
-}
-
 /// One change, its reason, and what AWS will do by itself because of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Action {
@@ -350,6 +267,18 @@ pub enum Change {
         /// Its name.
         name: String,
     },
+    /// Put a scheduled action, always in full: its start and its end go when they are left out.
+    PutSchedule {
+        /// The scheduled action.
+        action: ScheduledAction,
+        /// What stands there now.
+        previous: Option<ObservedSchedule>,
+    },
+    /// Delete a scheduled action. The bounds that it set stay.
+    DeleteSchedule {
+        /// Its name.
+        name: String,
+    },
     /// Delete the marker of a hold or an override that is over.
     EndLease {
         /// Which of the two.
@@ -363,13 +292,15 @@ pub enum Change {
 
 impl Change {
     /// Labels of all changes.
-    pub const LABELS: [&'static str; 7] = [
+    pub const LABELS: [&'static str; 9] = [
         "register_target",
         "deregister_target",
         "put_policy",
         "put_alarm",
         "delete_policy",
         "delete_alarm",
+        "put_schedule",
+        "delete_schedule",
         "end_lease",
     ];
 
@@ -380,10 +311,18 @@ impl Change {
             Self::Register { .. } | Self::Deregister { .. } => "",
             Self::PutPolicy { policy, .. } => policy.name.as_str(),
             Self::DeletePolicy { name, .. } => name.as_str(),
+            Self::PutSchedule { action, .. } => &action.name,
             Self::PutAlarm { name, .. }
             | Self::DeleteAlarm { name }
+            | Self::DeleteSchedule { name }
             | Self::EndLease { name, .. } => name,
         }
+    }
+
+    /// Whether it is about scheduled actions only.
+    #[must_use]
+    pub fn is_of_schedules(&self) -> bool {
+        matches!(self, Self::PutSchedule { .. } | Self::DeleteSchedule { .. })
     }
 
     /// The change as a stable label.
@@ -396,6 +335,8 @@ impl Change {
             Self::PutAlarm { .. } => "put_alarm",
             Self::DeletePolicy { .. } => "delete_policy",
             Self::DeleteAlarm { .. } => "delete_alarm",
+            Self::PutSchedule { .. } => "put_schedule",
+            Self::DeleteSchedule { .. } => "delete_schedule",
             Self::EndLease { .. } => "end_lease",
         }
     }
@@ -420,6 +361,19 @@ pub enum ActionReason {
     AlarmMissing,
     /// The alarm differs in these fields.
     AlarmDiffers(Vec<Difference>),
+    /// A schedule was due, AWS was to run it, and did not: it holds what held before.
+    ScheduleMissed {
+        /// The schedule.
+        name: ScheduleName,
+        /// When it was due.
+        due: DateTime<Utc>,
+    },
+    /// AWS has no such scheduled action.
+    ScheduleMissing,
+    /// The scheduled action differs in these fields.
+    ScheduleDiffers(Vec<Difference>),
+    /// It has run for the last time.
+    ScheduleOver,
     /// The config does not name it.
     NotDeclared,
     /// Nothing is left that it would drive.
@@ -441,6 +395,10 @@ impl ActionReason {
             Self::AlarmsTampered(_) => "alarms_tampered",
             Self::AlarmMissing => "alarm_missing",
             Self::AlarmDiffers(_) => "alarm",
+            Self::ScheduleMissed { .. } => "schedule_missed",
+            Self::ScheduleMissing => "schedule_missing",
+            Self::ScheduleDiffers(_) => "schedule",
+            Self::ScheduleOver => "schedule_over",
             Self::NotDeclared => "not_declared",
             Self::Orphaned => "alarm_orphaned",
             Self::TimeOver => "lease_over",
@@ -448,7 +406,7 @@ impl ActionReason {
     }
 
     /// Labels of all kinds.
-    pub const LABELS: [&'static str; 11] = [
+    pub const LABELS: [&'static str; 15] = [
         "target_missing",
         "bounds",
         "suspension",
@@ -457,6 +415,10 @@ impl ActionReason {
         "alarms_tampered",
         "alarm_missing",
         "alarm",
+        "schedule_missed",
+        "schedule_missing",
+        "schedule",
+        "schedule_over",
         "not_declared",
         "alarm_orphaned",
         "lease_over",

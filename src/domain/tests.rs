@@ -316,6 +316,7 @@ fn observe(endpoints: BTreeMap<&str, Held>, gaps: Vec<Gap>) -> Observation {
         alarms: BTreeMap::new(),
         components: BTreeMap::new(),
         markers: Markers::default(),
+        schedules: BTreeMap::new(),
         owners: BTreeMap::new(),
         gaps,
     };
@@ -432,8 +433,9 @@ fn execute(plan: &Plan, mut world: Observation) -> Observation {
                     arn: None,
                 };
                 if world.targets.insert(id.clone(), held).is_none() {
-                    // A new registration starts without policies.
+                    // A new registration starts without policies and scheduled actions.
                     world.policies.remove(id);
+                    world.schedules.remove(id);
                 }
             }
             Change::PutPolicy { policy, .. } => {
@@ -454,8 +456,26 @@ fn execute(plan: &Plan, mut world: Observation) -> Observation {
             Change::DeleteAlarm { name } => {
                 world.alarms.remove(name).unwrap();
             }
+            Change::PutSchedule { action, .. } => {
+                let held = ObservedSchedule {
+                    target: id.clone(),
+                    name: action.name.clone(),
+                    expression: action.expression.to_string(),
+                    zone: Some(action.zone.name().to_owned()),
+                    min: action.min,
+                    max: action.max,
+                    start: action.start,
+                    end: action.end,
+                };
+                let schedules = world.schedules.entry(id.clone()).or_default();
+                schedules.insert(action.name.clone(), held);
+            }
+            Change::DeleteSchedule { name } => {
+                world.schedules.get_mut(id).unwrap().remove(name).unwrap();
+            }
             Change::Deregister { .. } => {
                 world.targets.remove(id).unwrap();
+                world.schedules.remove(id);
                 world.policies.remove(id);
             }
             Change::EndLease { kind, .. } => {
@@ -585,6 +605,11 @@ fn lose(mut world: Observation, gaps: Vec<Gap>, keep: &[bool]) -> Observation {
                 world.alarms.retain(|_, _| keep.next().unwrap());
                 world.markers.leases.retain(|_, _| keep.next().unwrap());
             }
+            Part::Schedules => {
+                for held in world.schedules.values_mut() {
+                    held.retain(|_, _| keep.next().unwrap());
+                }
+            }
             Part::Variants(name) => {
                 if let Some(endpoint) = world.endpoints.get_mut(name) {
                     endpoint.details = None;
@@ -594,7 +619,6 @@ fn lose(mut world: Observation, gaps: Vec<Gap>, keep: &[bool]) -> Observation {
             | Part::Tags(_)
             | Part::Components
             | Part::Copies(_)
-            | Part::Schedules
             | Part::Marker(_) => {
                 unreachable!("not among the gaps of these tests")
             }
@@ -737,6 +761,8 @@ fn a_metric_changes_hands_in_one_plan() {
             | Change::EndLease { .. }
             | Change::PutAlarm { .. }
             | Change::DeletePolicy { .. }
+            | Change::PutSchedule { .. }
+            | Change::DeleteSchedule { .. }
             | Change::DeleteAlarm { .. } => action.change.label(),
         })
         .collect();

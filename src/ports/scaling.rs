@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::error::ApiError;
 use crate::domain::{
     Activity, Bounds, ObservedPolicy, ObservedSchedule, ObservedTarget, OwnerName, Policy,
-    PolicyName, Suspension, TargetId,
+    PolicyName, ScheduledAction, Suspension, TargetId,
 };
 
 /// A list read page by page. When a page fails, what came before it is kept.
@@ -70,6 +70,16 @@ pub trait ScalingApi: Debug + Send + Sync {
 
     /// Puts a policy in full, and returns its ARN.
     async fn put_policy(&self, target: &TargetId, policy: &Policy) -> Result<String, ApiError>;
+
+    /// Puts a scheduled action in full.
+    async fn put_scheduled_action(
+        &self,
+        target: &TargetId,
+        action: &ScheduledAction,
+    ) -> Result<(), ApiError>;
+
+    /// Deletes a scheduled action. One that is not there counts as deleted.
+    async fn delete_scheduled_action(&self, target: &TargetId, name: &str) -> Result<(), ApiError>;
 
     /// Deletes a policy. One that is not there counts as deleted.
     async fn delete_policy(&self, target: &TargetId, policy: &PolicyName) -> Result<(), ApiError>;

@@ -1,13 +1,14 @@
 //! What a pass makes of what it saw, for the snapshot and for the next pass.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
 use super::execute::Executed;
 use crate::domain::{
     Capacity, DesiredFleet, DesiredTarget, EndpointName, Finding, Mode, Observation, Part,
-    PassOutcome, Plan, lint, lint_world,
+    PassOutcome, Plan, ScheduledAction, TargetId, effective_bounds, left_to_aws, lint, lint_world,
+    running_actions, scheduled_actions,
 };
 
 /// The next end of a hold or an override, or change of bounds by a schedule.
@@ -19,7 +20,36 @@ pub(super) fn next_due(
     let leases = observed.markers.leases.values();
     let ends = leases.filter_map(|leases| leases.next_end(now));
     let changes = fleet.targets.values().filter_map(|t| t.next_change(now));
-    ends.chain(changes).min()
+    let by_aws = fleet
+        .targets
+        .values()
+        .filter(|t| t.schedules.iter().any(|s| s.runner.has_actions()));
+    let mends = by_aws.filter_map(|target| {
+        let held = observed.targets.get(&target.id)?;
+        let leases = observed.leases(&target.id);
+        let bounds = (held.min, held.max);
+        let due = effective_bounds(target, leases, now).bounds;
+        let differs = bounds != (due.min(), due.max());
+        left_to_aws(target, leases, bounds, now).filter(|_| differs)
+    });
+    ends.chain(changes).chain(mends).min()
+}
+
+/// The scheduled actions that AWS is to hold, of targets that have any.
+pub(super) fn wanted_actions(
+    fleet: &DesiredFleet,
+    now: DateTime<Utc>,
+) -> BTreeMap<TargetId, Vec<ScheduledAction>> {
+    let targets = fleet.targets.values();
+    let by_aws = targets.filter(|t| t.schedules.iter().any(|s| s.runner.has_actions()));
+    let owner = &fleet.manage.owner;
+    // What AWS may be about to run stays as it was for a while, so a change is made some time after it is due.
+    let wanted = |t: &DesiredTarget| {
+        let mut wanted = scheduled_actions(t, owner, now);
+        wanted.extend(running_actions(t, owner, now));
+        wanted
+    };
+    by_aws.map(|t| (t.id.clone(), wanted(t))).collect()
 }
 
 /// What the lint objects to, in the config and in AWS.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::domain::{
-    Bounds, DesiredFleet, Observation, Plan, ScheduleOutcome, ScheduleRun, ScopeName, TargetId,
+    ActionReason, Bounds, DesiredFleet, Observation, Plan, ScheduleOutcome, ScheduleRun, ScopeName,
+    TargetId,
 };
 use crate::ports::{Event, EventSink};
 
@@ -106,9 +107,18 @@ impl Dues {
         }
     }
 
-    /// The registration of a target was written at `now`.
-    pub(super) fn applied(&mut self, target: &TargetId, now: DateTime<Utc>) {
-        self.settle(target, ScheduleOutcome::Applied, now);
+    /// Whether a change of the target by a schedule is still to come true.
+    pub(super) fn owes(&self, target: &TargetId) -> bool {
+        self.owed.contains_key(target)
+    }
+
+    /// The registration of a target was written at `now`, for this reason.
+    pub(super) fn applied(&mut self, target: &TargetId, reason: &ActionReason, now: DateTime<Utc>) {
+        let outcome = match reason {
+            ActionReason::ScheduleMissed { .. } => ScheduleOutcome::Mended,
+            _ => ScheduleOutcome::Applied,
+        };
+        self.settle(target, outcome, now);
     }
 
     /// The registration of a target failed. It stays owed, and is told once.

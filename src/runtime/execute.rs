@@ -110,7 +110,7 @@ impl Executor<'_> {
                     arns.extend(arn);
                     outcome.done += 1;
                     if matches!(action.change, Change::Register { .. }) {
-                        self.dues.applied(target, self.clock.now());
+                        self.dues.applied(target, &action.reason, self.clock.now());
                     }
                     let mends = self.was_converged.contains(target);
                     self.events.emit(&Event::Done {
@@ -199,6 +199,14 @@ impl Executor<'_> {
                     .await
                     .map(|()| None)
             }
+            Change::PutSchedule { action, .. } => scaling
+                .put_scheduled_action(target, action)
+                .await
+                .map(|()| None),
+            Change::DeleteSchedule { name } => scaling
+                .delete_scheduled_action(target, name)
+                .await
+                .map(|()| None),
             Change::DeletePolicy { name, .. } => {
                 scaling.delete_policy(target, name).await.map(|()| None)
             }
@@ -255,7 +263,10 @@ fn no_policy_to_drive(policy: &PolicyName) -> ApiError {
 fn passes_soon(kind: ErrorKind, change: &Change) -> bool {
     match kind {
         ErrorKind::Conflict => true,
-        ErrorKind::NotFound => matches!(change, Change::PutPolicy { .. }),
+        ErrorKind::NotFound => matches!(
+            change,
+            Change::PutPolicy { .. } | Change::PutSchedule { .. }
+        ),
         ErrorKind::Throttled
         | ErrorKind::LimitExceeded
         | ErrorKind::Denied

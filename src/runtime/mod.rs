@@ -22,6 +22,7 @@ mod observe;
 mod pass;
 mod policies;
 mod resets;
+mod scheduled;
 mod supervise;
 mod watch;
 

@@ -6,9 +6,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::details::{Details, Wanted};
 use super::policies::{PolicyCache, fingerprint};
+use super::scheduled::ScheduleCache;
 use crate::domain::{
-    DesiredFleet, Gap, Markers, OWNER_TAG, Observation, ObservedPolicy, ObservedTarget, OnRemoval,
-    OwnerName, Part, Picked, PolicyName, Selection, TargetId, alarm_prefix, expand, read_markers,
+    DesiredFleet, Gap, Markers, OWNER_TAG, Observation, ObservedPolicy, ObservedSchedule,
+    ObservedTarget, OnRemoval, OwnerName, Part, Picked, PolicyName, Selection, TargetId,
+    alarm_prefix, expand, read_markers,
 };
 use crate::ports::{ApiError, Listing, ScopePorts};
 
@@ -27,6 +29,7 @@ pub struct Observer {
     ports: ScopePorts,
     details: Details,
     policies: PolicyCache,
+    scheduled: ScheduleCache,
     /// Names of the alarms of each policy, and when they were first seen.
     named: BTreeMap<(TargetId, PolicyName), Named>,
     /// Whether policies have been looked at before.
@@ -58,6 +61,7 @@ impl Observer {
             ports,
             details: Details::default(),
             policies: PolicyCache::default(),
+            scheduled: ScheduleCache::default(),
             named: BTreeMap::new(),
             has_looked: false,
             picked: (Vec::new(), Picked::new()),
@@ -71,9 +75,27 @@ impl Observer {
         &self.ports
     }
 
-    /// Tells that something was written: what is known of policies is no longer true.
-    pub fn forget_policies(&mut self) {
+    /// Tells that something was written: what is known of policies and scheduled actions is no longer true.
+    pub fn forget_lists(&mut self) {
         self.policies.forget();
+        self.scheduled.forget();
+    }
+
+    /// Scheduled actions; why they could not be read counts only where AWS is to run any.
+    async fn read_scheduled(
+        &mut self,
+        fleet: &DesiredFleet,
+        targets: &Listing<ObservedTarget>,
+        now: DateTime<Utc>,
+    ) -> Listing<ObservedSchedule> {
+        let matters = fleet.has_scheduled_actions();
+        if let Some(known) = self.scheduled.reuse(targets, matters, now) {
+            return Listing::complete(known);
+        }
+        let mut listing = self.ports.scaling.scheduled_actions().await;
+        self.scheduled.keep(&listing, targets, now);
+        listing.gap = listing.gap.filter(|_| matters);
+        listing
     }
 
     /// Reads endpoints, targets, policies and alarms. What can not be read becomes a gap, and the rest goes on.
@@ -120,6 +142,7 @@ impl Observer {
                 listing
             }
         };
+        let scheduled = self.read_scheduled(fleet, &targets, now).await;
         let mut gaps = Vec::new();
         let mut note = |part: Part, error: Option<ApiError>| {
             gaps.extend(error.map(|error| Gap {
@@ -131,6 +154,7 @@ impl Observer {
         note(Part::Components, components.gap);
         note(Part::Targets, targets.gap);
         note(Part::Policies, policies.gap);
+        note(Part::Schedules, scheduled.gap);
         note(Part::Alarms, trackers.gap.or(ours.gap));
         let targets: BTreeMap<TargetId, ObservedTarget> = targets
             .items
@@ -150,6 +174,12 @@ impl Observer {
             let of_target: &mut BTreeMap<_, _> = held.entry(policy.target.clone()).or_default();
             of_target.insert(policy.name.clone(), policy);
         }
+        let mut schedules = BTreeMap::new();
+        for action in scheduled.items {
+            let of_target: &mut BTreeMap<_, _> =
+                schedules.entry(action.target.clone()).or_default();
+            of_target.insert(action.name.clone(), action);
+        }
         let markers = read_markers(&fleet.manage.owner, &ours.items);
         gaps.extend(unreadable(&markers));
         let alarms = trackers.items.into_iter().chain(ours.items);
@@ -160,6 +190,7 @@ impl Observer {
             components,
             targets,
             policies: held,
+            schedules,
             alarms: alarms.map(|alarm| (alarm.name.clone(), alarm)).collect(),
             markers,
             owners: BTreeMap::new(),

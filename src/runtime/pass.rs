@@ -13,7 +13,9 @@ use tokio_util::sync::CancellationToken;
 use super::Settings;
 use super::board::Board;
 use super::conflict::Corrections;
-use super::digest::{at_end, findings, idle_selections, next_due, outcome, unscaled};
+use super::digest::{
+    at_end, findings, idle_selections, next_due, outcome, unscaled, wanted_actions,
+};
 use super::drive::{Again, Task};
 use super::dues::Dues;
 use super::execute::{Executed, Executor, execute};
@@ -21,8 +23,8 @@ use super::observe::{Look, Observer};
 use super::resets::Resets;
 use crate::domain::{
     Bounds, Change, Conflict, DesiredFleet, Leases, Mode, Observation, Part, PassOutcome,
-    PassReason, PassSummary, Plan, ScopeName, ScopeSnapshot, TargetId, TargetSnapshot, Verdict,
-    Violation, WriteFailure, check, plan,
+    PassReason, PassSummary, Plan, ScheduledAction, ScopeName, ScopeSnapshot, TargetId,
+    TargetSnapshot, Verdict, Violation, WriteFailure, check, plan,
 };
 use crate::ports::{Clock, Event, EventSink, ScopePorts};
 
@@ -68,6 +70,8 @@ struct Told {
     asked: BTreeMap<TargetId, Leases>,
     /// The bounds that were due at the pass before.
     bounds: BTreeMap<TargetId, Bounds>,
+    /// The scheduled actions that AWS was to hold when the target was last as declared.
+    actions: BTreeMap<TargetId, Vec<ScheduledAction>>,
     /// When the config was loaded that the last pass went by.
     config: Option<DateTime<Utc>>,
 }
@@ -116,7 +120,7 @@ impl Reconciler {
         if reason == PassReason::Reload {
             // The operator may have mended what made writes fail.
             self.failures.clear();
-            self.observer.forget_policies();
+            self.observer.forget_lists();
         }
         self.passes += 1;
         let none = DesiredFleet::empty(self.scope.clone());
@@ -173,7 +177,8 @@ impl Reconciler {
         self.dues.find(observed);
         // After a reload a difference is what the operator asked for, not what someone else did.
         let same_config = self.told.config.replace(settings.loaded) == Some(settings.loaded);
-        let was_converged = self.tell_plan(&planned, observed, same_config);
+        let wanted = wanted_actions(fleet, summary.at);
+        let was_converged = self.tell_plan(&planned, observed, wanted, same_config);
         if !same_config {
             self.settled.clear();
             self.corrections.forget();
@@ -197,7 +202,7 @@ impl Reconciler {
                 };
                 executed = execute(&checked, executor, stop).await;
                 if executed.done + executed.failed > 0 {
-                    self.observer.forget_policies();
+                    self.observer.forget_lists();
                 }
                 if !executed.cancelled {
                     self.count_corrections(&planned, observed, &conflicts, summary.at);
@@ -389,6 +394,7 @@ impl Reconciler {
         &mut self,
         planned: &Plan,
         observed: &Observation,
+        mut wanted: BTreeMap<TargetId, Vec<ScheduledAction>>,
         same_config: bool,
     ) -> BTreeSet<TargetId> {
         let mut drift = BTreeSet::new();
@@ -404,7 +410,17 @@ impl Reconciler {
                 .told
                 .bounds
                 .insert(target.clone(), entry.effective.bounds);
-            let is_due = due.is_some_and(|before| before != entry.effective.bounds);
+            let is_due = due.is_some_and(|before| before != entry.effective.bounds)
+                || self.dues.owes(target);
+            // What a scheduled action is to set follows from its next run, so it changes with the clock.
+            let settled = self.told.actions.get(target);
+            let moves_on = same_config && settled.is_some_and(|w| Some(w) != wanted.get(target));
+            let is_due = is_due || moves_on;
+            if entry.verdict == Verdict::Converged
+                && let Some(wanted) = wanted.remove(target)
+            {
+                self.told.actions.insert(target.clone(), wanted);
+            }
             if is_due {
                 self.due.insert(target.clone());
             } else {
@@ -418,7 +434,8 @@ impl Reconciler {
             for action in &entry.actions {
                 let subject = action.change.subject().to_owned();
                 let key = (target.clone(), subject, action.reason.label());
-                if !self.told.drift.contains(&key) {
+                let is_drift = !(moves_on && action.change.is_of_schedules());
+                if is_drift && !self.told.drift.contains(&key) {
                     self.events.emit(&Event::Drift {
                         scope,
                         target,
@@ -440,6 +457,7 @@ impl Reconciler {
         let planned_ids: BTreeSet<_> = planned.targets.iter().map(|t| &t.id).collect();
         self.told.verdicts.retain(|id, _| planned_ids.contains(id));
         self.told.bounds.retain(|id, _| planned_ids.contains(id));
+        self.told.actions.retain(|id, _| planned_ids.contains(id));
         self.due.retain(|id| planned_ids.contains(id));
         changed_from_outside
     }
@@ -543,7 +561,8 @@ impl Task for Reconciler {
     }
 
     async fn activate(&mut self, reason: PassReason, stop: &CancellationToken) -> Option<Again> {
-        if reason == PassReason::Due {
+        // Whatever wakes it up at such an instant.
+        if self.next_due.is_some_and(|due| due <= self.clock.now()) {
             self.do_what_is_due(stop).await;
         }
         let summary = self.pass(reason, stop).await;
@@ -554,11 +573,10 @@ impl Task for Reconciler {
                 reason: PassReason::ReadBack,
             });
         }
-        // What ends before the next pass gets a pass of its own.
+        // What is due before the next pass gets a pass of its own.
         let left = self.next_due?.signed_duration_since(self.clock.now());
-        let after = left.to_std().unwrap_or(Duration::ZERO);
-        (after < self.interval()).then_some(Again {
-            after,
+        Some(Again {
+            after: left.to_std().unwrap_or(Duration::ZERO),
             reason: PassReason::Due,
         })
     }

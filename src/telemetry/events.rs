@@ -131,7 +131,10 @@ impl Telemetry {
                     .observe(late);
                 info!(%scope, target.id = %target, outcome, "{target}: {line}");
             }
-            ScheduleOutcome::Waiting | ScheduleOutcome::Failed | ScheduleOutcome::Missed => {
+            ScheduleOutcome::Waiting
+            | ScheduleOutcome::Mended
+            | ScheduleOutcome::Failed
+            | ScheduleOutcome::Missed => {
                 warn!(%scope, target.id = %target, outcome, "{target}: {line}");
             }
         }

@@ -91,6 +91,11 @@ fn writes(fleet: &DesiredFleet, place: IamPlace<'_>) -> Vec<Value> {
     ];
     if fleet.manage.prune != Prune::Never {
         scaling.push("application-autoscaling:DeleteScalingPolicy");
+        // Also of those that a config of yesterday had.
+        scaling.push("application-autoscaling:DeleteScheduledAction");
+    }
+    if fleet.has_scheduled_actions() {
+        scaling.push("application-autoscaling:PutScheduledAction");
     }
     if fleet.manage.on_removal == OnRemoval::Deregister {
         scaling.push("application-autoscaling:DeregisterScalableTarget");

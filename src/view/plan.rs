@@ -51,10 +51,15 @@ fn target_lines(entry: &TargetPlan, owner: &OwnerName, paint: Paint, lines: &mut
         let sign = match &action.change {
             Change::Register { previous: None, .. }
             | Change::PutPolicy { previous: None, .. }
+            | Change::PutSchedule { previous: None, .. }
             | Change::PutAlarm { keeps: None, .. } => "+",
-            Change::Register { .. } | Change::PutPolicy { .. } | Change::PutAlarm { .. } => "~",
+            Change::Register { .. }
+            | Change::PutPolicy { .. }
+            | Change::PutSchedule { .. }
+            | Change::PutAlarm { .. } => "~",
             Change::DeletePolicy { .. }
             | Change::DeleteAlarm { .. }
+            | Change::DeleteSchedule { .. }
             | Change::Deregister { .. }
             | Change::EndLease { .. } => "-",
         };

@@ -234,6 +234,7 @@ fn late_text(run: &ScheduleRun) -> Option<String> {
     let due = run.due.format(TIME);
     match run.outcome {
         ScheduleOutcome::Applied | ScheduleOutcome::Found => None,
+        ScheduleOutcome::Mended => Some(format!("AWS missed the change due {due}; it was mended")),
         ScheduleOutcome::Waiting => Some(format!("the change due {due} is still to be made")),
         ScheduleOutcome::Failed => Some(format!("the change due {due} failed, and is tried again")),
         ScheduleOutcome::Missed => Some(format!("the change due {due} was never made")),

@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::{
     Action, ActionReason, Activity, ActivityStatus, CapacityReset, Change, Conflict, Difference,
-    Effect, Hold, Lease, Leases, NotScaled, Note, Override, Policy, PolicyKind, ScheduleOutcome,
-    ScheduleRun, Tampering, TargetId, Unscalable, VariantName, Wait,
+    Effect, Hold, Lease, Leases, MAX_SCHEDULED_ACTIONS, NotScaled, Note, Override, Policy,
+    PolicyKind, ScheduleOutcome, ScheduleRun, Tampering, TargetId, Unscalable, VariantName, Wait,
 };
 
 /// Why a target is left alone.
@@ -102,6 +102,21 @@ pub fn note_text(note: &Note) -> String {
         Note::AlarmUnseen { name, gap } => format!(
             "the alarm of policy `{name}` waits: {} could not be read: {}",
             gap.part, gap.why
+        ),
+        Note::ForeignSchedule { name, expression } => format!(
+            "scheduled action `{name}` ({expression}) is not in the config; left alone, and it sets bounds when it runs"
+        ),
+        Note::TooManySchedules(left_out) => format!(
+            "{left_out} scheduled actions wait: the target would have more than {MAX_SCHEDULED_ACTIONS}, AWS's fixed \
+             limit; delete some, or let `runner: daemon` run some"
+        ),
+        Note::SchedulesUnseen(gap) => format!(
+            "its scheduled actions wait: {} could not be read: {}",
+            gap.part, gap.why
+        ),
+        Note::LeftToAws { until } => format!(
+            "AWS holds other bounds, and is about to run what is due; mended at {} if it has not",
+            until.format("%H:%M:%S UTC")
         ),
         Note::PolicyUnseen { name, gap } => {
             format!(
@@ -204,6 +219,9 @@ pub fn run_text(run: &ScheduleRun) -> String {
         ScheduleOutcome::Waiting => "still to be written".to_owned(),
         ScheduleOutcome::Applied => format!("written after {late:.1} s"),
         ScheduleOutcome::Found => format!("AWS held them when it was looked, after {late:.1} s"),
+        ScheduleOutcome::Mended => {
+            format!("AWS missed them, and they were written after {late:.1} s")
+        }
         ScheduleOutcome::Failed => "the write failed, and is tried again".to_owned(),
         ScheduleOutcome::Missed => "never written, and now the next change is due".to_owned(),
     };
@@ -256,9 +274,16 @@ pub fn reason_text(action: &Action) -> String {
             registration_difference(&action.change)
         }
         ActionReason::PolicyMissing => "the target has no such policy".to_owned(),
-        ActionReason::PolicyDiffers(differences) | ActionReason::AlarmDiffers(differences) => {
-            differences_text(differences)
-        }
+        ActionReason::PolicyDiffers(differences)
+        | ActionReason::AlarmDiffers(differences)
+        | ActionReason::ScheduleDiffers(differences) => differences_text(differences),
+        ActionReason::ScheduleMissed { name, due } => format!(
+            "{}; AWS has not run schedule `{name}`, due {}",
+            registration_difference(&action.change),
+            due.format("%Y-%m-%d %H:%M:%S UTC")
+        ),
+        ActionReason::ScheduleMissing => "AWS is to run it".to_owned(),
+        ActionReason::ScheduleOver => "it does not run again".to_owned(),
         ActionReason::AlarmsTampered(tampered) => tampering_text(tampered),
         ActionReason::AlarmMissing => "without its alarm the policy does nothing".to_owned(),
         ActionReason::NotDeclared => "the config does not name it".to_owned(),
@@ -426,6 +451,12 @@ pub(super) fn change_text(action: &Action) -> String {
             format!("delete policy `{name}` ({type_name})")
         }
         Change::DeleteAlarm { name } => format!("delete alarm `{name}`"),
+        Change::PutSchedule { action, .. } => {
+            format!("put scheduled action `{}`: {action}", action.name)
+        }
+        Change::DeleteSchedule { name } => {
+            format!("delete scheduled action `{name}`; the bounds it set stay")
+        }
         Change::Deregister { previous } => {
             format!("deregister, with bounds {}..{}", previous.min, previous.max)
         }

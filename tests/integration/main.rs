@@ -26,6 +26,7 @@ mod kinds;
 mod leases;
 mod pages;
 mod process;
+mod runners;
 mod schedule_findings;
 mod schedules;
 mod select;

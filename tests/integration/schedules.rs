@@ -178,6 +178,8 @@ async fn the_night_of_a_change_of_the_clock_is_like_any_other() {
             except: std::collections::BTreeSet::new(),
             start: None,
             end: None,
+            runner: Runner::Daemon,
+            adopted_action: None,
         };
         let before = fires - TimeDelta::hours(20);
         let next = schedule.next_fires(before).unwrap();

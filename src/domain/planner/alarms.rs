@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::super::alarm::{AlarmRule, ObservedAlarm, target_alarm_prefix};
 use super::super::desired::{DesiredTarget, Manage, Prune};
 use super::super::name::PolicyName;
+use super::super::note::Note;
 use super::super::observed::{Observation, ObservedPolicy, ObservedPolicyKind, Part};
-use super::super::plan::{Action, ActionReason, Change, Difference, Note, Tampering, TargetPlan};
+use super::super::plan::{Action, ActionReason, Change, Difference, Tampering, TargetPlan};
 use super::super::policy::{Policy, PolicyKind};
 use super::super::target::TargetId;
 

@@ -11,6 +11,7 @@
 mod alarms;
 mod policies;
 mod removals;
+mod schedules;
 
 use chrono::{DateTime, Utc};
 
@@ -19,14 +20,15 @@ use super::desired::{DesiredFleet, DesiredTarget, Manage, Suspension};
 use super::endpoint::{EndpointStatus, Running};
 use super::lease::{Leases, MarkerKind, lease_marker};
 use super::name::{ComponentName, EndpointName, OwnerName, VariantName};
+use super::note::Note;
 use super::observed::{Gap, Observation, ObservedTarget, Part};
-use super::plan::{
-    Action, ActionReason, Change, Effect, Note, Plan, TargetPlan, Verdict, Wait, Who,
-};
+use super::plan::{Action, ActionReason, Change, Effect, Plan, TargetPlan, Verdict, Wait, Who};
 use super::scalable::unscalable;
+use super::scheduled::{left_to_aws, missed_by_aws};
 use super::target::TargetId;
 use policies::plan_policies;
 use removals::plan_removals;
+use schedules::plan_schedules;
 
 /// Plans what would make `observed` as `desired` says, at the instant `now`. Selections must have been worked into
 /// targets before ([`super::expand`]).
@@ -82,7 +84,15 @@ fn plan_target(
     }
     let held = observed.targets.get(&target.id);
     let suspended = suspension_due(target.suspended, held, leases, now);
-    if let Some(action) = plan_registration(target, &effective, suspended, manage, observed) {
+    let registration = plan_registration(target, &effective, suspended, manage, observed);
+    let left = held.and_then(|held| left_alone(registration.as_ref()?, target, held, leases, now));
+    if let Some(until) = left {
+        entry.notes.push(Note::LeftToAws { until });
+    } else if let Some(action) = registration {
+        let action = Action {
+            reason: missed(&action, target, leases, now).unwrap_or(action.reason),
+            ..action
+        };
         // What someone asks for a while could be against it.
         match observed.gap(&Part::Alarms) {
             Some(gap) if held.is_some() => entry.notes.push(Note::LeasesUnseen(gap.clone())),
@@ -94,6 +104,7 @@ fn plan_target(
         .filter(|s| s.any() && suspended.is_none());
     entry.notes.extend(unasked.map(Note::Suspended));
     plan_policies(target, manage, observed, &mut entry);
+    plan_schedules(target, manage, observed, now, &mut entry);
     // A marker goes after what it asked for is undone, and that is not known with half of the alarms unread.
     if observed.gap(&Part::Alarms).is_none() {
         let ended = ended_leases(&target.id, leases, &manage.owner, now);
@@ -145,6 +156,38 @@ fn hold_while_busy(
     };
     let ended = ended_leases(&target.id, Some(&hold), &manage.owner, now);
     registration.into_iter().chain(ended).collect()
+}
+
+/// Until when other bounds are left to AWS, which runs some schedules itself. What is to be suspended does not wait.
+fn left_alone(
+    registration: &Action,
+    target: &DesiredTarget,
+    held: &ObservedTarget,
+    leases: Option<&Leases>,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let Change::Register { suspended, .. } = &registration.change else {
+        return None;
+    };
+    let same = suspended.is_none_or(|due| due == held.suspended);
+    left_to_aws(target, leases, (held.min, held.max), now).filter(|_| same)
+}
+
+/// Bounds that differ because AWS has not run what it was to run.
+fn missed(
+    registration: &Action,
+    target: &DesiredTarget,
+    leases: Option<&Leases>,
+    now: DateTime<Utc>,
+) -> Option<ActionReason> {
+    let (Change::Register { previous, .. }, ActionReason::BoundsDiffer) =
+        (&registration.change, &registration.reason)
+    else {
+        return None;
+    };
+    let held = previous.as_ref()?;
+    let (name, due) = missed_by_aws(target, leases, (held.min, held.max), now)?;
+    Some(ActionReason::ScheduleMissed { name, due })
 }
 
 /// Whose a registration is, as its tag tells.

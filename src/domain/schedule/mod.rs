@@ -28,7 +28,7 @@ pub use error::{CronFault, FieldFault, Reason, ScheduleError};
 pub use field::Field;
 pub use rate::{Rate, RateUnit};
 pub use run::{ScheduleOutcome, ScheduleRun};
-pub use timetable::{Schedule, When, Window, day_of_week};
+pub use timetable::{Runner, Schedule, When, Window, day_of_week};
 pub(super) use timetable::{minus, plus};
 pub use zone::{Zone, ZoneError};
 

@@ -34,6 +34,8 @@ pub enum ScheduleOutcome {
     Applied,
     /// AWS held it already.
     Found,
+    /// AWS was to do it and did not, so it was written.
+    Mended,
     /// The write failed; it is tried again.
     Failed,
     /// The next change came before it was done.
@@ -42,7 +44,13 @@ pub enum ScheduleOutcome {
 
 impl ScheduleOutcome {
     /// Those that are counted.
-    pub const COUNTED: [Self; 4] = [Self::Applied, Self::Found, Self::Failed, Self::Missed];
+    pub const COUNTED: [Self; 5] = [
+        Self::Applied,
+        Self::Found,
+        Self::Mended,
+        Self::Failed,
+        Self::Missed,
+    ];
 
     /// The outcome as a stable label.
     #[must_use]
@@ -51,6 +59,7 @@ impl ScheduleOutcome {
             Self::Waiting => "waiting",
             Self::Applied => "applied",
             Self::Found => "found",
+            Self::Mended => "mended",
             Self::Failed => "failed",
             Self::Missed => "missed",
         }

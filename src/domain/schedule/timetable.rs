@@ -35,6 +35,42 @@ pub struct Schedule {
     pub start: Option<DateTime<Utc>>,
     /// Nor after this one.
     pub end: Option<DateTime<Utc>>,
+    /// Who sets the bounds when it is due.
+    pub runner: Runner,
+    /// The scheduled action in AWS, where it stood before evenkeel came and keeps its name.
+    pub adopted_action: Option<String>,
+}
+
+/// Who sets the bounds when a schedule is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Runner {
+    /// evenkeel, at the instant.
+    Daemon,
+    /// AWS, by scheduled actions; evenkeel mends what AWS misses.
+    Aws,
+    /// Both: evenkeel at the instant, and AWS also while evenkeel is down.
+    Both,
+}
+
+impl Runner {
+    /// The config's word.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Daemon => "daemon",
+            Self::Aws => "aws",
+            Self::Both => "both",
+        }
+    }
+
+    /// Whether AWS has scheduled actions for it.
+    #[must_use]
+    pub fn has_actions(self) -> bool {
+        match self {
+            Self::Daemon => false,
+            Self::Aws | Self::Both => true,
+        }
+    }
 }
 
 /// When a schedule says something.
@@ -194,6 +230,38 @@ impl Schedule {
             .max()
     }
 
+    /// The openings that are yet to come within a fortnight, and the one that is open, each with its close.
+    pub(in crate::domain) fn coming_openings(
+        &self,
+        now: DateTime<Utc>,
+    ) -> Vec<(DateTime<Utc>, DateTime<Utc>)> {
+        let mut openings = self.openings(now, 15);
+        openings.retain(|(opens, closes)| *closes > now && self.is_valid(*opens));
+        openings
+    }
+
+    /// The last instant at or before `now` at which it changed anything; of windows, within two days.
+    #[must_use]
+    pub fn last_change(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match &self.when {
+            When::Fires(_) => self.last_fired(now),
+            When::Open(_) => {
+                let openings = self.openings(now, 1).into_iter();
+                let valid = openings.filter(|(opens, _)| self.is_valid(*opens));
+                let edges = valid.flat_map(|(opens, closes)| [opens, closes]);
+                edges.filter(|edge| *edge <= now).max()
+            }
+        }
+    }
+
+    /// The first firing after an instant by the expression alone, whatever the exceptions and the start.
+    pub(in crate::domain) fn next_on_grid(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match &self.when {
+            When::Fires(expression) => expression.next(self.zone, now, self.anchor()),
+            When::Open(_) => None,
+        }
+    }
+
     /// The next instant after `now` at which it changes anything.
     #[must_use]
     pub fn next_change(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
@@ -237,6 +305,8 @@ mod tests {
             except: BTreeSet::new(),
             start: None,
             end: None,
+            runner: Runner::Daemon,
+            adopted_action: None,
         }
     }
 

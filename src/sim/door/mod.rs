@@ -14,17 +14,17 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::engine::api::{
-    AlarmNames, DeleteScalingPolicy, DeregisterScalableTarget, DescribeAlarms,
-    DescribeScalableTargets, DescribeScalingActivities, DescribeScalingPolicies,
+    AlarmNames, DeleteScalingPolicy, DeleteScheduledAction, DeregisterScalableTarget,
+    DescribeAlarms, DescribeScalableTargets, DescribeScalingActivities, DescribeScalingPolicies,
     DescribeScheduledActions, GetMetricData, MetricDataResult, PutMetricAlarm, PutScalingPolicy,
-    RegisterScalableTarget, ResourceArnOnly,
+    PutScheduledAction, RegisterScalableTarget, ResourceArnOnly,
 };
 use super::engine::{ApiError as EngineError, World};
 use super::sandbox::{Sandbox, to_instant, to_time};
 use crate::domain::{
     Activity, AlarmExtras, AlarmRule, Bounds, Capacity, Datapoint, MathMetric, OWNER_TAG,
     ObservedAlarm, ObservedPolicy, ObservedSchedule, ObservedTarget, OwnerName, Policy, PolicyKind,
-    PolicyName, Suspension, TargetId,
+    PolicyName, ScheduledAction, Suspension, TargetId,
 };
 use crate::ports::{
     AlarmApi, ApiError, ErrorKind, Listing, MetricQuery, MetricSource, RequestLog, ScalingApi,
@@ -32,7 +32,7 @@ use crate::ports::{
 };
 use shapes::{
     alarm_shape, marker_shape, math_shape, observed_activity, observed_alarm, observed_policy,
-    observed_schedule, steps_shape, suspension_shape, tracking_shape,
+    observed_schedule, put_schedule_shape, steps_shape, suspension_shape, tracking_shape,
 };
 
 /// The door. It counts requests as the AWS adapters do.
@@ -294,6 +294,30 @@ impl ScalingApi for Door {
             world.list_tags_for_resource(&query)
         })?;
         Ok(answer.tags.unwrap_or_default())
+    }
+
+    async fn put_scheduled_action(
+        &self,
+        target: &TargetId,
+        action: &ScheduledAction,
+    ) -> Result<(), ApiError> {
+        let query: PutScheduledAction = request(put_schedule_shape(target, action));
+        self.call(AAS, "PutScheduledAction", |world| {
+            world.put_scheduled_action(&query)
+        })
+        .map(drop)
+    }
+
+    async fn delete_scheduled_action(&self, target: &TargetId, name: &str) -> Result<(), ApiError> {
+        let query: DeleteScheduledAction = request(json!({
+            "ServiceNamespace": "sagemaker",
+            "ResourceId": target.resource_id(),
+            "ScalableDimension": target.dimension().aws_name(),
+            "ScheduledActionName": name,
+        }));
+        absent_is_deleted(self.call(AAS, "DeleteScheduledAction", |world| {
+            world.delete_scheduled_action(&query).map(drop)
+        }))
     }
 
     async fn put_policy(&self, target: &TargetId, policy: &Policy) -> Result<String, ApiError> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::super::engine::api::{
@@ -13,8 +14,8 @@ use super::capacity;
 use crate::domain::{
     Activity, ActivityStatus, Aggregation, AlarmExtras, AlarmRule, AlarmState, Cooldown,
     CustomMetric, MathMetric, MathPart, Metric, MissingData, NotScaled, Number, ObservedAlarm,
-    ObservedPolicy, ObservedPolicyKind, ObservedSchedule, PredefinedMetric, Step, StepScaling,
-    Suspension, TargetId, TargetTracking, TargetValue,
+    ObservedPolicy, ObservedPolicyKind, ObservedSchedule, PredefinedMetric, ScheduledAction, Step,
+    StepScaling, Suspension, TargetId, TargetTracking, TargetValue,
 };
 
 fn cooldown(secs: Option<i64>) -> Option<Cooldown> {
@@ -150,6 +151,27 @@ pub(super) fn observed_alarm(shape: MetricAlarm) -> ObservedAlarm {
         name: shape.alarm_name,
         actions: shape.alarm_actions,
     }
+}
+
+pub(super) fn put_schedule_shape(target: &TargetId, action: &ScheduledAction) -> Value {
+    let seconds = |at: Option<DateTime<Utc>>| at.map(|at| at.timestamp());
+    let mut sets = serde_json::Map::new();
+    for (member, end) in [("MinCapacity", action.min), ("MaxCapacity", action.max)] {
+        if let Some(end) = end {
+            sets.insert(member.to_owned(), json!(end.get()));
+        }
+    }
+    json!({
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": target.resource_id(),
+        "ScalableDimension": target.dimension().aws_name(),
+        "ScheduledActionName": action.name,
+        "Schedule": action.expression.to_string(),
+        "Timezone": action.zone.name(),
+        "StartTime": seconds(action.start),
+        "EndTime": seconds(action.end),
+        "ScalableTargetAction": sets,
+    })
 }
 
 pub(super) fn observed_schedule(shape: ScheduledActionShape) -> Option<ObservedSchedule> {

@@ -199,6 +199,28 @@ impl ScalingApi for Faults {
         result
     }
 
+    async fn put_scheduled_action(
+        &self,
+        target: &TargetId,
+        action: &ScheduledAction,
+    ) -> Result<(), ApiError> {
+        self.before_write("PutScheduledAction", Some(target))
+            .await?;
+        let scaling = &self.inner.scaling;
+        let result = scaling.put_scheduled_action(target, action).await;
+        self.after_write();
+        result
+    }
+
+    async fn delete_scheduled_action(&self, target: &TargetId, name: &str) -> Result<(), ApiError> {
+        self.before_write("DeleteScheduledAction", Some(target))
+            .await?;
+        let scaling = &self.inner.scaling;
+        let result = scaling.delete_scheduled_action(target, name).await;
+        self.after_write();
+        result
+    }
+
     async fn put_policy(&self, target: &TargetId, policy: &Policy) -> Result<String, ApiError> {
         self.before_write("PutScalingPolicy", Some(target)).await?;
         let result = self.inner.scaling.put_policy(target, policy).await;

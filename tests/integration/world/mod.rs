@@ -36,6 +36,13 @@ impl Recorder {
         self.0.lock().unwrap().clone()
     }
 
+    /// The last that is worth reading: passes that found nothing to do are not.
+    pub fn told(&self) -> Vec<String> {
+        let mut lines = self.lines();
+        lines.retain(|line| line != "pass: converged");
+        lines.split_off(lines.len().saturating_sub(40))
+    }
+
     pub fn count(&self, part: &str) -> usize {
         self.lines()
             .iter()

@@ -2,12 +2,14 @@
 //!
 //! It shares no code with the planner. Only a [`CheckedPlan`] can be executed, and only [`check`] makes one.
 
+mod schedules;
+
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::alarm::{AlarmRule, alarm_name, target_alarm_prefix};
-use super::bounds::{Capacity, effective_bounds};
+use super::bounds::{Bounds, Capacity, effective_bounds};
 use super::desired::{DesiredFleet, DesiredTarget, Manage, OnRemoval, Prune, Suspension};
 use super::endpoint::EndpointStatus;
 use super::lease::{Leases, MarkerKind};
@@ -17,6 +19,7 @@ use super::plan::{Action, Change, Plan, TargetPlan};
 use super::policy::PolicyKind;
 use super::schedule::Schedule;
 use super::target::TargetId;
+use schedules::check_schedules;
 
 /// How much one pass may take away (design promise 8).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,7 +58,7 @@ pub enum Violation {
     #[error("{0}: the plan writes to one thing twice, or in the wrong order")]
     Disorder(TargetId),
     /// A policy for a target that is neither registered nor being registered.
-    #[error("{0}: the plan puts a policy on a target that is not registered")]
+    #[error("{0}: the plan puts a policy or a scheduled action on a target that is not registered")]
     PolicyWithoutTarget(TargetId),
     /// A policy that differs from the declared one.
     #[error("{0}: the plan puts policy `{1}`, which is not as declared")]
@@ -69,6 +72,12 @@ pub enum Violation {
     /// More policies than AWS takes.
     #[error("{0}: the target would have more than 50 policies, AWS's fixed limit")]
     TooManyPolicies(TargetId),
+    /// A scheduled action other than what a declared schedule needs.
+    #[error("{0}: the plan puts scheduled action `{1}`, which no declared schedule needs so")]
+    WrongSchedule(TargetId, String),
+    /// More scheduled actions than AWS takes.
+    #[error("{0}: the target would have more than 200 scheduled actions, AWS's fixed limit")]
+    TooManySchedules(TargetId),
     /// The pass would shrink too much of the fleet at once.
     #[error(
         "the pass would shrink {shrinking} of {fleet} targets, and `safety.max_change` allows {allowed}; \
@@ -174,20 +183,7 @@ fn check_target(entry: &TargetPlan, facts: Facts<'_>, plan: &Plan, out: &mut Vec
                 if position != 0 {
                     out.push(Violation::Disorder(id.clone()));
                 }
-                let leases = observed.leases(id);
-                if *bounds != effective_bounds(target, leases, plan.at).bounds {
-                    out.push(Violation::WrongBounds(id.clone()));
-                }
-                if !is_due(*suspended, facts, leases, plan.at) {
-                    out.push(Violation::WrongBounds(id.clone()));
-                }
-                let same_bounds =
-                    held.is_some_and(|t| (t.min, t.max) == (bounds.min(), bounds.max()));
-                let same_suspension =
-                    held.is_some_and(|t| suspended.is_none_or(|s| s == t.suspended));
-                if same_bounds && same_suspension {
-                    out.push(Violation::NoChange(id.clone()));
-                }
+                check_registration(facts, *bounds, *suspended, plan.at, out);
                 registered = true;
             }
             Change::Deregister { .. } => {
@@ -230,6 +226,7 @@ fn check_target(entry: &TargetPlan, facts: Facts<'_>, plan: &Plan, out: &mut Vec
                     out.push(Violation::NotOursToRemove(id.clone(), name.to_string()));
                 }
             }
+            Change::PutSchedule { .. } | Change::DeleteSchedule { .. } => {}
             Change::DeleteAlarm { name } => {
                 let prefix = target_alarm_prefix(&facts.manage.owner, id);
                 let driven = name.strip_prefix(&prefix);
@@ -242,12 +239,39 @@ fn check_target(entry: &TargetPlan, facts: Facts<'_>, plan: &Plan, out: &mut Vec
             }
         }
     }
+    check_schedules(entry, facts, registered, plan.at, out);
     let standing = observed
         .policies
         .get(id)
         .map_or(0, |p| p.keys().filter(|name| !seen.contains(name)).count());
     if standing.saturating_add(seen.len()) > POLICIES_PER_TARGET {
         out.push(Violation::TooManyPolicies(id.clone()));
+    }
+}
+
+fn check_registration(
+    facts: Facts<'_>,
+    bounds: Bounds,
+    suspended: Option<Suspension>,
+    now: DateTime<Utc>,
+    out: &mut Vec<Violation>,
+) {
+    let Facts {
+        target, observed, ..
+    } = facts;
+    let id = &target.id;
+    let held = observed.targets.get(id);
+    let leases = observed.leases(id);
+    if bounds != effective_bounds(target, leases, now).bounds {
+        out.push(Violation::WrongBounds(id.clone()));
+    }
+    if !is_due(suspended, facts, leases, now) {
+        out.push(Violation::WrongBounds(id.clone()));
+    }
+    let same_bounds = held.is_some_and(|t| (t.min, t.max) == (bounds.min(), bounds.max()));
+    let same_suspension = held.is_some_and(|t| suspended.is_none_or(|s| s == t.suspended));
+    if same_bounds && same_suspension {
+        out.push(Violation::NoChange(id.clone()));
     }
 }
 
@@ -317,6 +341,8 @@ fn only_holds(entry: &TargetPlan, facts: Facts<'_>, now: DateTime<Utc>) -> bool 
         | Change::PutPolicy { .. }
         | Change::PutAlarm { .. }
         | Change::DeletePolicy { .. }
+        | Change::PutSchedule { .. }
+        | Change::DeleteSchedule { .. }
         | Change::DeleteAlarm { .. } => false,
     };
     is_there && held.is_some() && entry.actions.iter().all(one)
@@ -403,7 +429,11 @@ fn may_be_removed(
             (same && ended(MarkerKind::Hold))
                 || (before == Some(*bounds) && ended(MarkerKind::Override))
         }
-        Change::PutPolicy { .. } | Change::PutAlarm { .. } | Change::DeletePolicy { .. } => false,
+        Change::PutPolicy { .. }
+        | Change::PutAlarm { .. }
+        | Change::PutSchedule { .. }
+        | Change::DeleteSchedule { .. }
+        | Change::DeletePolicy { .. } => false,
     })
 }
 
@@ -462,6 +492,8 @@ fn is_shrinking(action: &Action) -> bool {
         | Change::PutPolicy { .. }
         | Change::PutAlarm { .. }
         | Change::DeleteAlarm { .. }
+        | Change::PutSchedule { .. }
+        | Change::DeleteSchedule { .. }
         | Change::EndLease { .. } => false,
     };
     let clamped_down = |from: &Capacity, to: &Capacity| to < from;
