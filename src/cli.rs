@@ -344,6 +344,16 @@ pub struct ScheduleOptions {
     /// Firings after this, as 2026-11-22T18:00:00Z or with an offset; else from now on.
     #[arg(long, value_name = "TIME", value_parser = instant)]
     pub after: Option<DateTime<Utc>>,
+    /// Your own zone, shown beside that of the schedule and UTC; else the machine's.
+    #[arg(long, value_name = "ZONE", value_parser = zone)]
+    pub here: Option<Zone>,
+    /// All changes within so many days, 1 to 366, instead of a number of them.
+    #[arg(long, value_name = "DAYS", conflicts_with_all = ["count", "which", "batch"],
+        value_parser = clap::value_parser!(u16).range(1..=366))]
+    pub days: Option<u16>,
+    /// Draw the bounds over the coming days, a week unless --days says otherwise, into this SVG file.
+    #[arg(long, value_name = "FILE.svg", conflicts_with_all = ["which", "batch"])]
+    pub plot: Option<PathBuf>,
     /// How many, 1 to 1000.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub count: u16,

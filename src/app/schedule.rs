@@ -16,7 +16,7 @@ use crate::domain::{DesiredTarget, Expression, ScheduleError, Zone, effective_bo
 use crate::ports::Clock;
 use crate::runtime::SystemClock;
 use crate::view::{
-    Change, Changes, Firings, changes_json, changes_text, firings_json, firings_text,
+    Change, Changes, Firings, changes_json, changes_svg, changes_text, firings_json, firings_text,
 };
 
 /// Shows the firings of one schedule, or answers a batch of questions.
@@ -40,6 +40,7 @@ pub(super) fn schedule(
     let question = Question {
         expression: expression.clone(),
         zone: options.timezone,
+        here: here(options, options.timezone),
         after,
         anchor: options.start.unwrap_or(after),
         count: options.count.into(),
@@ -66,12 +67,15 @@ fn of_config(common: &Common, options: &ScheduleOptions, console: Console) -> Re
         let selected = selections.map(|s| (s.selector.to_string(), &s.template));
         for (subject, target) in named.chain(selected) {
             if !target.schedules.is_empty() {
-                all.push(changes_of(subject, target, after, options.count.into()));
+                all.push(changes_of(subject, target, after, options));
             }
         }
     }
     if all.is_empty() {
         console.note("evenkeel: the config has no schedules; for one of your own give --cron, --rate or --at");
+    }
+    if let Some(path) = &options.plot {
+        plot(path, &all, console)?;
     }
     console.out(&match common.output {
         Output::Text => all.iter().map(|c| changes_text(c, console.paint)).collect(),
@@ -85,9 +89,16 @@ fn changes_of(
     subject: String,
     target: &DesiredTarget,
     after: DateTime<Utc>,
-    count: usize,
+    options: &ScheduleOptions,
 ) -> Changes {
     let zone = target.schedules.first().map_or(Zone::UTC, |s| s.zone);
+    let days = options.days.or(options.plot.is_some().then_some(WEEK));
+    let until = days.and_then(|days| after.checked_add_signed(TimeDelta::days(days.into())));
+    let count = if until.is_some() {
+        MOST_CHANGES
+    } else {
+        options.count.into()
+    };
     let now = effective_bounds(target, None, after);
     let mut changes: Vec<Change> = Vec::new();
     let mut at = after;
@@ -96,7 +107,8 @@ fn changes_of(
         if changes.len() >= count {
             break;
         }
-        let Some(next) = target.next_change(at) else {
+        let next = target.next_change(at);
+        let Some(next) = next.filter(|next| until.is_none_or(|until| *next <= until)) else {
             break;
         };
         at = next;
@@ -109,15 +121,48 @@ fn changes_of(
     Changes {
         subject,
         zone,
+        here: here(options, zone),
         after,
+        until,
         now,
         changes,
     }
 }
 
+/// A picture of so many days, unless it is said.
+const WEEK: u16 = 7;
+/// Changes of one target at the most, however many days are asked for.
+const MOST_CHANGES: usize = 1000;
+
+/// The zone of whoever asks, if it shows another time than what is there anyway.
+fn here(options: &ScheduleOptions, shown: Zone) -> Option<Zone> {
+    let machine = || {
+        let name = std::env::var("TZ").ok().filter(|name| !name.is_empty());
+        let name = name.or_else(|| iana_time_zone::get_timezone().ok())?;
+        name.trim_start_matches(':').parse::<Zone>().ok()
+    };
+    let utc = ["UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Universal"];
+    let here = options.here.or_else(machine)?;
+    (here != shown && !utc.contains(&here.name())).then_some(here)
+}
+
+fn plot(path: &Path, all: &[Changes], console: Console) -> Result<(), Failure> {
+    if path.extension().is_none_or(|extension| extension != "svg") {
+        let name = path.display();
+        return Err(Failure::Usage(format!(
+            "`--plot {name}`: only SVG is drawn\n    remedy: name a file that ends in .svg"
+        )));
+    }
+    let picture = changes_svg(all).map_err(Failure::Internal)?;
+    std::fs::write(path, picture).with_context(|| path.display().to_string())?;
+    console.note(&format!("evenkeel: drawn: {}", path.display()));
+    Ok(())
+}
+
 struct Question {
     expression: Expression,
     zone: Zone,
+    here: Option<Zone>,
     after: DateTime<Utc>,
     anchor: DateTime<Utc>,
     count: usize,
@@ -151,6 +196,7 @@ impl Question {
             at,
             expression: self.expression,
             zone: self.zone,
+            here: self.here,
         })
     }
 }
@@ -198,6 +244,7 @@ impl Line {
         Ok(Question {
             expression,
             zone: zone.unwrap_or_default(),
+            here: None,
             after,
             anchor: start.unwrap_or(after),
             count: self.count.into(),

@@ -207,7 +207,7 @@ impl ScalingApi for ApplicationAutoScaling {
             .resource_id(target.resource_id())
             .scalable_dimension(dimension(target))
             .scheduled_action_name(&action.name)
-            .schedule(action.expression.to_string())
+            .schedule(&action.expression)
             .timezone(action.zone.name())
             .set_start_time(action.start.map(convert::sdk_time))
             .set_end_time(action.end.map(convert::sdk_time))

@@ -10,6 +10,7 @@
 //! their "did you mean".
 
 mod daemon;
+mod holidays;
 mod node;
 mod policy;
 mod problem;

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
+use super::holidays::read_exceptions;
 use super::node::{Fields, Node};
 use crate::domain::{
     Capacity, Expression, MAX_SCHEDULED_ACTIONS, OwnerName, Runner, Schedule, ScheduleName, When,
@@ -102,7 +103,7 @@ fn read_schedule(entry: &Node<'_>) -> Option<Schedule> {
         None => Some(Duration::ZERO),
     };
     let except = match fields.get("except") {
-        Some(node) => read_dates(&node),
+        Some(node) => read_exceptions(&node),
         None => Some(BTreeSet::new()),
     };
     let runner = match fields.get("runner") {
@@ -204,7 +205,7 @@ fn fits_aws(entry: &Node<'_>, fields: &Fields<'_>, schedule: &Schedule) -> bool 
     {
         refuse(
             "name",
-            "the name would be too long for a scheduled action in AWS, which allows 256 characters with evenkeel's prefix",
+            "the name would be too long for a scheduled action: AWS allows 256 characters, prefix included",
             "shorten it",
         );
     }
@@ -398,19 +399,4 @@ fn read_ends(node: &Node<'_>) -> Option<Ends> {
         }
         ends => Some(ends),
     }
-}
-
-fn read_dates(node: &Node<'_>) -> Option<BTreeSet<NaiveDate>> {
-    let date = |entry: Node<'_>| {
-        let text = entry.text()?;
-        let date = NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok();
-        if date.is_none() {
-            entry.report(
-                format!("`{text}` is no date"),
-                "write for example 2026-12-25",
-            );
-        }
-        date
-    };
-    node.entries().into_iter().map(date).collect()
 }

@@ -503,7 +503,8 @@ fn schedules_are_read_and_written_as_they_are_meant() {
          - { name: c, at: '2026-12-24T18:00:00', bounds: { min: 0 } }\n      \
          - { name: d, window: { from: '22:00', until: '06:00', days: [FRI, SAT] }, bounds: { min: 3 } }\n      \
          - { name: e, window: { from: '2026-11-27T06:00', until: '2026-11-28T00:00' }, bounds: { min: 3 }, \
-         timezone: America/New_York }\n",
+         timezone: America/New_York, runner: both }\n      \
+         - { name: f, cron: '0 8 ? * MON-FRI *', timezone: UTC, bounds: { min: 2 }, runner: aws, action: theirs }\n",
     )
     .unwrap();
     let text = serde_saphyr::to_string(&resolved(&config)).unwrap();
@@ -525,7 +526,16 @@ fn every_mistake_in_schedules_is_reported_with_its_remedy() {
          - { name: counted, rate: 6 hours, bounds: { min: 2 } }\n      \
          - { name: shut, window: { from: '2026-11-28T06:00', until: '2026-11-27T00:00' }, bounds: { min: 2 } }\n      \
          - { name: day, window: { from: '08:00', until: '09:00', days: [Caturday] }, bounds: { min: 2 } }\n      \
-         - { name: aws, at: '2026-12-24T18:00:00', bounds: { min: 2 }, runner: aws }\n      \
+         - { name: runner, at: '2026-12-24T18:00:00', bounds: { min: 2 }, runner: cron }\n      \
+         - { name: led, cron: '0 8 ? * MON-FRI *', lead: 10m, bounds: { min: 2 }, runner: aws }\n      \
+         - { name: anchored, rate: 6 hours, start: '2026-11-22T00:00', except: [2026-12-25], bounds: { min: 2 }, \
+         runner: both }\n      \
+         - { name: mine, cron: '0 8 ? * MON-FRI *', bounds: { min: 2 }, action: theirs }\n      \
+         - { name: shared, cron: '0 8 ? * MON-FRI *', bounds: { min: 2 }, runner: aws, action: theirs }\n      \
+         - { name: sharing, cron: '0 9 ? * MON-FRI *', bounds: { min: 2 }, runner: aws, action: theirs }\n      \
+         - { name: pane, window: { from: '08:00', until: '09:00' }, bounds: { min: 2 }, runner: aws, \
+         action: x }\n      \
+         - { name: off, cron: '0 8 ? * MON-FRI *', bounds: { min: 2 }, except: [25.12.2026, none.ics] }\n      \
          - { name: twice, at: '2026-12-24T18:00:00', bounds: { min: 2 } }\n      \
          - { name: twice, at: '2026-12-25T18:00:00', bounds: { min: 2 } }\n",
     )

@@ -17,8 +17,8 @@ use super::schedule::{Expression, Runner, Schedule, When, Window, Zone, minus, p
 pub struct ScheduledAction {
     /// Its name, unique on its target.
     pub name: String,
-    /// When it runs.
-    pub expression: Expression,
+    /// When it runs, in AWS's strict form. Reading it is dear, and nobody needs to: it is only compared and sent.
+    pub expression: String,
     /// The zone of its wall clock.
     pub zone: Zone,
     /// The minimum that it sets.
@@ -122,15 +122,20 @@ fn firing_action(
     let (expression, zone, start, end) = match expression {
         // Once: the start and the end of the schedule have had their say already.
         Expression::At(_) if schedule.lead.is_zero() => {
-            (expression.clone(), schedule.zone, None, None)
+            (expression.to_string(), schedule.zone, None, None)
         }
-        Expression::At(_) => (at_instant(next)?, Zone::UTC, None, None),
-        Expression::Rate(_) => (expression.clone(), Zone::UTC, schedule.start, schedule.end),
+        Expression::At(_) => (at_instant(next), Zone::UTC, None, None),
+        Expression::Rate(_) => (
+            expression.to_string(),
+            Zone::UTC,
+            schedule.start,
+            schedule.end,
+        ),
         Expression::Cron(_) => {
             // AWS knows no exceptions, and runs at the start too: so the start is the next firing that counts.
             let passes_over = schedule.next_on_grid(now) != Some(next);
             let start = passes_over.then_some(next);
-            (expression.clone(), schedule.zone, start, schedule.end)
+            (expression.to_string(), schedule.zone, start, schedule.end)
         }
     };
     let (min, max) = ends(target, schedule, next);
@@ -145,8 +150,8 @@ fn firing_action(
     })
 }
 
-fn at_instant(at: DateTime<Utc>) -> Option<Expression> {
-    Expression::parse(&format!("at({})", at.format("%Y-%m-%dT%H:%M:%S"))).ok()
+fn at_instant(at: DateTime<Utc>) -> String {
+    format!("at({})", at.format("%Y-%m-%dT%H:%M:%S"))
 }
 
 /// What an action sets that runs at `at`.
@@ -170,6 +175,8 @@ fn window_actions(
     now: DateTime<Utc>,
 ) -> Vec<ScheduledAction> {
     let coming = schedule.coming_openings(now);
+    // What AWS would run: it knows no exceptions.
+    let grid = schedule.without_exceptions().coming_openings(now);
     let opens = coming.iter().map(|(opens, _)| *opens).find(|at| *at > now);
     let closes = coming.iter().map(|(_, closes)| *closes).min();
     let names = action_names(schedule, owner);
@@ -178,10 +185,11 @@ fn window_actions(
         let (Some(at), Some(name)) = (edge, name) else {
             continue;
         };
-        let Some((expression, zone)) = edge_expression(schedule, window, at, is_close) else {
-            continue;
-        };
-        let next_run = expression.next(zone, now, DateTime::UNIX_EPOCH);
+        let (expression, zone) = edge_expression(schedule, window, at, is_close);
+        let grid = grid
+            .iter()
+            .map(|edges| if is_close { edges.1 } else { edges.0 });
+        let next_run = grid.filter(|run| *run > now).min();
         let (min, max) = ends(target, schedule, at);
         actions.push(ScheduledAction {
             name: name.clone(),
@@ -203,13 +211,13 @@ fn edge_expression(
     window: &Window,
     at: DateTime<Utc>,
     is_close: bool,
-) -> Option<(Expression, Zone)> {
+) -> (String, Zone) {
     let Window::Daily { from, until, days } = window else {
-        return Some((at_instant(at)?, Zone::UTC));
+        return (at_instant(at), Zone::UTC);
     };
     if schedule.end.is_some() && is_close && schedule.coming_openings(plus(at, SECOND)).is_empty() {
         // The last close comes once: AWS is not to go on closing what no longer opens.
-        return Some((at_instant(at)?, Zone::UTC));
+        return (at_instant(at), Zone::UTC);
     }
     let next_day = is_close && until <= from;
     let days: BTreeSet<u32> = days
@@ -221,23 +229,20 @@ fn edge_expression(
         })
         .collect();
     let time = if is_close { until } else { from };
-    let expression = daily(*time, &days)?;
-    Some((expression, schedule.zone))
+    (daily(*time, &days), schedule.zone)
 }
 
-fn daily(time: NaiveTime, days: &BTreeSet<u32>) -> Option<Expression> {
+fn daily(time: NaiveTime, days: &BTreeSet<u32>) -> String {
     let names = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"];
     let (hour, minute) = (time.format("%-H"), time.format("%-M"));
-    let fields = if days.len() == names.len() {
-        format!("cron({minute} {hour} * * ? *)")
-    } else {
-        let days: Vec<&str> = days
-            .iter()
-            .filter_map(|day| names.get(usize::try_from(*day).ok()?).copied())
-            .collect();
-        format!("cron({minute} {hour} ? * {} *)", days.join(","))
-    };
-    Expression::parse(&fields).ok()
+    if days.len() == names.len() {
+        return format!("cron({minute} {hour} * * ? *)");
+    }
+    let named = days
+        .iter()
+        .filter_map(|day| names.get(usize::try_from(*day).ok()?).copied());
+    let named: Vec<&str> = named.collect();
+    format!("cron({minute} {hour} ? * {} *)", named.join(","))
 }
 
 type Held = (Capacity, Capacity);

@@ -1,6 +1,6 @@
 //! Laws of the planner and its checker, over random fleets and random observations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
@@ -168,8 +168,90 @@ fn suspension() -> impl Strategy<Value = Suspension> {
     })
 }
 
+/// Whens of every kind, some over, one that fires at the very instant that these tests are at (08:00 in UTC).
+const WHENS: [&str; 5] = [
+    "cron(0 8 * * ? *)",
+    "cron(30 9 ? * MON-FRI *)",
+    "at(2027-01-15T08:30:00)",
+    "at(2027-01-15T07:00:00)",
+    "rate(6 hours)",
+];
+
+fn schedule() -> impl Strategy<Value = Schedule> {
+    let runner = prop::sample::select(&[Runner::Daemon, Runner::Aws, Runner::Both][..]);
+    let ends = (prop::option::of(capacity()), capacity());
+    (0..=WHENS.len(), runner, ends, any::<bool>()).prop_map(|(n, runner, (min, max), limited)| {
+        let time = |hour| chrono::NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
+        let when = match WHENS.get(n) {
+            Some(text) => When::Fires(Expression::parse(text).unwrap()),
+            None => When::Open(Window::Daily {
+                from: time(7),
+                until: time(8),
+                days: (0..7).collect(),
+            }),
+        };
+        Schedule {
+            name: format!("s{n}").parse().unwrap(),
+            zone: Zone::UTC,
+            is_zone_assumed: false,
+            min: min.map(|min| min.min(max)),
+            max: Some(max),
+            lead: chrono::TimeDelta::zero(),
+            except: BTreeSet::new(),
+            start: (limited || n == 4).then(|| from_now(-30)),
+            end: limited.then(|| from_now(40)),
+            runner,
+            adopted_action: None,
+            when,
+        }
+    })
+}
+
+/// Schedules with names of their own, as the config guarantees.
+fn schedules() -> impl Strategy<Value = Vec<Schedule>> {
+    prop::collection::vec(schedule(), 0..4).prop_map(|all| {
+        let mut schedules: Vec<Schedule> = Vec::new();
+        for schedule in all {
+            if !schedules.iter().any(|s| s.name == schedule.name) {
+                schedules.push(schedule);
+            }
+        }
+        schedules
+    })
+}
+
+/// Scheduled actions that AWS holds: of schedules that may be declared, and strange ones.
+fn held_schedules() -> impl Strategy<Value = Vec<ObservedSchedule>> {
+    let name = prop_oneof![
+        (0..WHENS.len()).prop_map(|n| format!("evenkeel-s{n}")),
+        Just("evenkeel-s5 opens".to_owned()),
+        Just("evenkeel-s5 closes".to_owned()),
+        Just("evenkeel-gone".to_owned()),
+        Just("strange".to_owned()),
+    ];
+    let one = (name, prop::sample::select(&WHENS[..]), capacity()).prop_map(|(name, when, min)| {
+        ObservedSchedule {
+            target: id("chat"),
+            name,
+            expression: when.to_owned(),
+            zone: None,
+            min: Some(min),
+            max: None,
+            start: None,
+            end: None,
+        }
+    });
+    prop::collection::vec(one, 0..4)
+}
+
 fn desired() -> impl Strategy<Value = DesiredFleet> {
-    let target = (bounds(), prop::option::of(suspension()), policies());
+    let scheduled = prop_oneof![Just(Vec::new()), schedules()];
+    let target = (
+        bounds(),
+        prop::option::of(suspension()),
+        policies(),
+        scheduled,
+    );
     let targets = prop::collection::btree_map(prop::sample::select(&ENDPOINTS[..]), target, 0..5);
     (manage(), targets).prop_map(|(manage, targets)| DesiredFleet {
         scope: "test".parse().unwrap(),
@@ -179,7 +261,7 @@ fn desired() -> impl Strategy<Value = DesiredFleet> {
         only: None,
         targets: targets
             .into_iter()
-            .map(|(name, (bounds, suspended, policies))| {
+            .map(|(name, (bounds, suspended, policies, schedules))| {
                 (
                     id(name),
                     DesiredTarget {
@@ -187,7 +269,7 @@ fn desired() -> impl Strategy<Value = DesiredFleet> {
                         bounds,
                         suspended,
                         ignored: BTreeMap::new(),
-                        schedules: Vec::new(),
+                        schedules,
                         policies,
                     },
                 )
@@ -235,6 +317,7 @@ fn gaps() -> impl Strategy<Value = Vec<Gap>> {
         Just(Part::Targets),
         Just(Part::Policies),
         Just(Part::Alarms),
+        Just(Part::Schedules),
         Just(Part::Variants("chat".parse().unwrap())),
     ];
     prop::collection::vec(
@@ -286,9 +369,17 @@ fn observation() -> impl Strategy<Value = Observation> {
         prop::collection::btree_map(endpoint(), owner, 0..3),
         any::<bool>(),
         gaps(),
+        prop::collection::btree_map(endpoint(), held_schedules(), 0..5),
     )
-        .prop_map(|(endpoints, leases, owners, is_async, gaps)| {
+        .prop_map(|(endpoints, leases, owners, is_async, gaps, scheduled)| {
             let mut seen = observe(endpoints, gaps);
+            for (name, actions) in scheduled {
+                if !seen.targets.contains_key(&id(name)) {
+                    continue;
+                }
+                let actions = actions.into_iter().map(|a| (a.name.clone(), a));
+                seen.schedules.insert(id(name), actions.collect());
+            }
             for details in seen
                 .endpoints
                 .values_mut()
@@ -460,7 +551,7 @@ fn execute(plan: &Plan, mut world: Observation) -> Observation {
                 let held = ObservedSchedule {
                     target: id.clone(),
                     name: action.name.clone(),
-                    expression: action.expression.to_string(),
+                    expression: action.expression.clone(),
                     zone: Some(action.zone.name().to_owned()),
                     min: action.min,
                     max: action.max,

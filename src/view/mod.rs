@@ -7,6 +7,7 @@ mod alarms;
 mod findings;
 mod iam;
 mod plan;
+mod plot;
 mod schedule;
 mod status;
 mod words;
@@ -15,6 +16,7 @@ pub use alarms::{AlarmView, alarms_of};
 pub use findings::{finding_json, finding_json_about, finding_text, finding_text_about};
 pub use iam::{IamPlace, iam_policy};
 pub use plan::{plan_json, plan_text};
+pub use plot::changes_svg;
 pub use schedule::{
     Change, Changes, Firings, changes_json, changes_text, firings_json, firings_text,
 };

@@ -13,6 +13,8 @@ pub struct Firings {
     pub expression: Expression,
     /// The zone of its wall clock.
     pub zone: Zone,
+    /// The zone of whoever asks, where it is another one.
+    pub here: Option<Zone>,
     /// When.
     pub at: Vec<DateTime<Utc>>,
     /// Whether these are the last.
@@ -25,33 +27,20 @@ pub struct Firings {
 pub fn firings_text(firings: &Firings, paint: Paint) -> String {
     let mut lines = Lines::default();
     let what = format!("{} in {}", firings.expression, firings.zone);
+    let here = firings.here.map(|here| format!(", then UTC, then {here}"));
+    let what = format!("{what}{}", here.unwrap_or_default());
     lines.push(paint.paint(Tone::Strong, &what));
-    let mut before: Option<FixedOffset> = None;
+    let mut clocks = Clocks::default();
     for at in &firings.at {
         let local = firings.zone.local(*at);
-        let offset = *local.offset();
-        let note = before.filter(|before| *before != offset).map(|before| {
-            let change = offset
-                .local_minus_utc()
-                .saturating_sub(before.local_minus_utc());
-            let (size, way) = if change < 0 {
-                (change.saturating_neg(), "back")
-            } else {
-                (change, "forward")
-            };
-            let note = format!(
-                "  clocks went {way} by {}, {before} to {offset}",
-                span(size)
-            );
-            paint.paint(Tone::Change, &note)
-        });
+        let note = clocks.note(*local.offset()).unwrap_or_default();
         lines.push(format!(
-            "{}  {}{}",
+            "{}  {}{}{}",
             local.format("%a %Y-%m-%d %H:%M:%S %:z"),
             utc_text(*at),
-            note.unwrap_or_default()
+            here_text(firings.here, *at),
+            paint.paint(Tone::Change, &note)
         ));
-        before = Some(offset);
     }
     if firings.ended {
         let end = if firings.at.is_empty() {
@@ -64,17 +53,49 @@ pub fn firings_text(firings: &Firings, paint: Paint) -> String {
     lines.finish()
 }
 
+/// Notes where the clocks of a zone have changed since the line before.
+#[derive(Debug, Default)]
+struct Clocks(Option<FixedOffset>);
+
+impl Clocks {
+    fn note(&mut self, offset: FixedOffset) -> Option<String> {
+        let before = self.0.replace(offset).filter(|before| *before != offset)?;
+        let change = offset
+            .local_minus_utc()
+            .saturating_sub(before.local_minus_utc());
+        let (size, way) = if change < 0 {
+            (change.saturating_neg(), "back")
+        } else {
+            (change, "forward")
+        };
+        Some(format!(
+            "  clocks went {way} by {}, {before} to {offset}",
+            span(size)
+        ))
+    }
+}
+
+/// An instant on the clock of whoever asks.
+fn here_text(here: Option<Zone>, at: DateTime<Utc>) -> String {
+    let text = |zone: Zone| format!("  {}", zone.local(at).format("%a %H:%M %:z"));
+    here.map(text).unwrap_or_default()
+}
+
 /// Firings as JSON, each in UTC and in the zone of the schedule.
 #[must_use]
 pub fn firings_json(firings: &Firings) -> Value {
-    let one = |at: &DateTime<Utc>| {
-        let local = firings.zone.local(*at);
-        json!({
-            "utc": utc_text(*at),
-            "local": local.to_rfc3339_opts(SecondsFormat::Secs, false),
-        })
-    };
+    let one = |at: &DateTime<Utc>| instant_json(*at, firings.zone, firings.here);
     json!({ "firings": firings.at.iter().map(one).collect::<Vec<_>>() })
+}
+
+/// An instant in UTC, in a zone, and in that of whoever asks.
+fn instant_json(at: DateTime<Utc>, zone: Zone, here: Option<Zone>) -> Value {
+    let in_zone = |zone: Zone| zone.local(at).to_rfc3339_opts(SecondsFormat::Secs, false);
+    let mut json = json!({ "utc": utc_text(at), "local": in_zone(zone) });
+    if let (Some(here), Some(map)) = (here, json.as_object_mut()) {
+        map.insert("here".to_owned(), json!(in_zone(here)));
+    }
+    json
 }
 
 /// A change of bounds.
@@ -93,8 +114,12 @@ pub struct Changes {
     pub subject: String,
     /// The zone to show local times in.
     pub zone: Zone,
+    /// The zone of whoever asks, where it is another one.
+    pub here: Option<Zone>,
     /// From when on.
     pub after: DateTime<Utc>,
+    /// Until when all changes are there; `None` when they were counted.
+    pub until: Option<DateTime<Utc>>,
     /// What holds then.
     pub now: EffectiveBounds,
     /// What comes after.
@@ -111,8 +136,11 @@ pub fn changes_text(changes: &Changes, paint: Paint) -> String {
         .chain([&changes.now])
         .map(|e| e.bounds.max().get())
         .max();
+    let mut clocks = Clocks::default();
     let mut line = |at: DateTime<Utc>, word: &str, effective: &EffectiveBounds| {
-        let local = changes.zone.local(at).format("%a %Y-%m-%d %H:%M %:z");
+        let local = changes.zone.local(at);
+        let note = clocks.note(*local.offset()).unwrap_or_default();
+        let local = local.format("%a %Y-%m-%d %H:%M %:z");
         let bounds = effective.bounds.to_string();
         let (min, max) = (&effective.min_source, &effective.max_source);
         let why = if min == max {
@@ -122,8 +150,10 @@ pub fn changes_text(changes: &Changes, paint: Paint) -> String {
         };
         let picture = picture(effective, most.unwrap_or(1));
         lines.push(format!(
-            "  {word:<4} {local}  {}  {picture}  {bounds:<8} {why}",
-            utc_text(at)
+            "  {word:<4} {local}  {}{}  {picture}  {bounds:<8} {why}{}",
+            utc_text(at),
+            here_text(changes.here, at),
+            paint.paint(Tone::Change, &note)
         ));
     };
     line(changes.after, "now", &changes.now);
@@ -131,7 +161,11 @@ pub fn changes_text(changes: &Changes, paint: Paint) -> String {
         line(change.at, "then", &change.effective);
     }
     if changes.changes.is_empty() {
-        lines.push(paint.paint(Tone::Dim, "  no more changes"));
+        let until = changes
+            .until
+            .map(|until| format!(" until {}", utc_text(until)));
+        let none = format!("  no more changes{}", until.unwrap_or_default());
+        lines.push(paint.paint(Tone::Dim, &none));
     }
     lines.finish()
 }
@@ -169,12 +203,11 @@ pub fn changes_json(all: &[Changes]) -> Value {
     };
     let one = |changes: &Changes| {
         let change = |change: &Change| {
-            let local = changes.zone.local(change.at);
-            json!({
-                "utc": utc_text(change.at),
-                "local": local.to_rfc3339_opts(SecondsFormat::Secs, false),
-                "bounds": bounds(&change.effective),
-            })
+            let mut json = instant_json(change.at, changes.zone, changes.here);
+            if let Some(map) = json.as_object_mut() {
+                map.insert("bounds".to_owned(), bounds(&change.effective));
+            }
+            json
         };
         json!({
             "subject": changes.subject,
@@ -213,7 +246,27 @@ mod tests {
             at: all,
             expression,
             zone,
+            here: None,
         }
+    }
+
+    #[test]
+    fn whoever_asks_sees_their_own_clock_too() {
+        let firings = Firings {
+            here: Some("America/New_York".parse().unwrap()),
+            ..firings("0 8 ? * SUN *", "Europe/Berlin", "2026-10-20T00:00:00Z", 3)
+        };
+        insta::assert_snapshot!(firings_text(&firings, Paint::Plain), @r"
+        cron(0 8 ? * SUN *) in Europe/Berlin, then UTC, then America/New_York
+        Sun 2026-10-25 08:00:00 +01:00  2026-10-25T07:00:00Z  Sun 03:00 -04:00
+        Sun 2026-11-01 08:00:00 +01:00  2026-11-01T07:00:00Z  Sun 02:00 -05:00
+        Sun 2026-11-08 08:00:00 +01:00  2026-11-08T07:00:00Z  Sun 02:00 -05:00
+        ");
+        let json = firings_json(&firings).to_string();
+        assert!(
+            json.contains(r#""here":"2026-10-25T03:00:00-04:00""#),
+            "{json}"
+        );
     }
 
     #[test]

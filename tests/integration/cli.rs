@@ -386,3 +386,60 @@ fn the_iam_policy_names_what_the_config_needs_and_observing_needs_reads_only() {
     let wrong = said(&["iam-policy", "--config", example, "--account", "12"]);
     assert_eq!(wrong.code, 64);
 }
+
+/// The coming days as text and as a picture, with a calendar of holidays beside the config.
+#[test]
+fn the_coming_days_are_shown_drawn_and_know_holidays() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str| dir.path().join(name).display().to_string();
+    std::fs::write(
+        file("off.ics"),
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:1\r\nSUMMARY:Off\r\n\
+         DTSTART;VALUE=DATE:20261125\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+    )
+    .unwrap();
+    let config = "
+targets:
+  - endpoint: chat
+    variant: AllTraffic
+    bounds: { min: 1, max: 8 }
+    schedules:
+      - { name: up, cron: '0 8 * * ? *', timezone: Europe/Berlin, bounds: { min: 5 }, except: [off.ics] }
+      - { name: down, cron: '0 20 * * ? *', timezone: Europe/Berlin, bounds: { min: 1 } }
+";
+    std::fs::write(file("evenkeel.yaml"), config).unwrap();
+    let (config, svg, png) = (file("evenkeel.yaml"), file("p.svg"), file("p.png"));
+    let mut args = vec![
+        "schedule",
+        "--config",
+        &config,
+        "--after",
+        "2026-11-24T00:00:00Z",
+    ];
+    args.extend(["--here", "America/New_York", "--days", "3", "--plot", &svg]);
+    let said = said_by(&mut evenkeel(&args));
+    insta::assert_snapshot!(said.out);
+    assert!(
+        std::fs::read_to_string(&svg)
+            .unwrap()
+            .contains("endpoint/chat/variant/AllTraffic")
+    );
+    args.pop();
+    args.push(&png);
+    let said = said_by(&mut evenkeel(&args));
+    assert_eq!(said.code, 64, "{}", said.err);
+    assert!(said.err.contains("only SVG is drawn"), "{}", said.err);
+    std::fs::write(file("off.ics"), "25.11.2026").unwrap();
+    let said = said_by(&mut evenkeel(&["validate", "--config", &config]));
+    assert_eq!(said.code, 78);
+    assert!(
+        said.err.contains("targets[0].schedules[0].except[0]"),
+        "{}",
+        said.err
+    );
+    assert!(
+        said.err.contains("off.ics: it is no iCalendar file"),
+        "{}",
+        said.err
+    );
+}

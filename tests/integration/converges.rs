@@ -33,6 +33,7 @@ async fn one_pass_registers_everything_and_the_next_writes_nothing() {
             ("DescribeEndpointConfig", 3),
             ("DescribeScalableTargets", 1),
             ("DescribeScalingPolicies", 1),
+            ("DescribeScheduledActions", 1),
             ("ListEndpoints", 1)
         ]
     );

@@ -120,10 +120,10 @@ fn reason_to_delete(target: &DesiredTarget, manage: &Manage, name: &str) -> Opti
 /// A start that is over does nothing any more, except that a rate counts from it.
 fn start_that_counts(
     start: Option<DateTime<Utc>>,
-    expression: &Expression,
+    is_rate: bool,
     now: DateTime<Utc>,
 ) -> Option<DateTime<Utc>> {
-    start.filter(|start| matches!(expression, Expression::Rate(_)) || *start > now)
+    start.filter(|start| is_rate || *start > now)
 }
 
 fn differences(
@@ -135,21 +135,20 @@ fn differences(
     let instant =
         |at: Option<DateTime<Utc>>| said(at.map(|at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string()));
     let count = |end: Option<super::super::bounds::Capacity>| said(end.map(|n| n.to_string()));
+    let is_rate = wanted.expression.starts_with("rate");
     // Other blanks or names of months are the same expression.
-    let expression = match Expression::parse(&held.expression) {
-        Ok(expression) => expression.to_string(),
-        Err(_) => held.expression.clone(),
+    let expression = if held.expression == wanted.expression {
+        held.expression.clone()
+    } else {
+        Expression::parse(&held.expression).map_or(held.expression.clone(), |e| e.to_string())
     };
     let zone = held.zone.as_deref().unwrap_or("UTC").to_owned();
-    let zone = match &wanted.expression {
-        Expression::Rate(_) => None,
-        Expression::Cron(_) | Expression::At(_) => {
-            Difference::between("timezone", &zone, &wanted.zone.name().to_owned())
-        }
-    };
-    let start = |start| instant(start_that_counts(start, &wanted.expression, now));
+    // A rate goes by no clock on a wall.
+    let zone = Difference::between("timezone", &zone, &wanted.zone.name().to_owned());
+    let zone = zone.filter(|_| !is_rate);
+    let start = |start| instant(start_that_counts(start, is_rate, now));
     let fields = [
-        Difference::between("expression", &expression, &wanted.expression.to_string()),
+        Difference::between("expression", &expression, &wanted.expression),
         zone,
         Difference::between("bounds.min", &count(held.min), &count(wanted.min)),
         Difference::between("bounds.max", &count(held.max), &count(wanted.max)),

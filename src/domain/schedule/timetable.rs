@@ -240,6 +240,16 @@ impl Schedule {
         openings
     }
 
+    /// The same, always.
+    pub(in crate::domain) fn without_exceptions(&self) -> Self {
+        Self {
+            except: BTreeSet::new(),
+            start: None,
+            end: None,
+            ..self.clone()
+        }
+    }
+
     /// The last instant at or before `now` at which it changed anything; of windows, within two days.
     #[must_use]
     pub fn last_change(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {

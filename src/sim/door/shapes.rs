@@ -166,7 +166,7 @@ pub(super) fn put_schedule_shape(target: &TargetId, action: &ScheduledAction) ->
         "ResourceId": target.resource_id(),
         "ScalableDimension": target.dimension().aws_name(),
         "ScheduledActionName": action.name,
-        "Schedule": action.expression.to_string(),
+        "Schedule": action.expression,
         "Timezone": action.zone.name(),
         "StartTime": seconds(action.start),
         "EndTime": seconds(action.end),

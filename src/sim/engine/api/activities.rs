@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::activity::Reason;
+use super::super::activity::{Activity, Reason};
 use super::super::checks::Checks;
 use super::super::error::ApiError;
 use super::super::time::Timestamp;
@@ -126,7 +126,7 @@ impl World {
             50,
         )?;
         let with_reasons = request.include_not_scaled_activities.unwrap_or(false);
-        let shapes = self
+        let wanted = self
             .scaling
             .activities
             .newest_first()
@@ -143,24 +143,24 @@ impl World {
                     .as_ref()
                     .is_none_or(|d| **d == *a.dimension)
             })
-            .map(|a| ScalingActivityShape {
-                activity_id: self.activity_id(a.number),
-                service_namespace: "sagemaker",
-                resource_id: a.resource_id.to_string(),
-                scalable_dimension: a.dimension.to_string(),
-                description: a.description(),
-                cause: a.cause_text(),
-                start_time: Timestamp(a.started),
-                end_time: a.ended.map(Timestamp),
-                status_code: a.status.word(),
-                status_message: a.status_message(),
-                not_scaled_reasons: a
-                    .not_scaled()
-                    .map(NotScaledReason::from)
-                    .into_iter()
-                    .collect(),
-            })
             .collect();
+        let shape = |a: &Activity| ScalingActivityShape {
+            activity_id: self.activity_id(a.number),
+            service_namespace: "sagemaker",
+            resource_id: a.resource_id.to_string(),
+            scalable_dimension: a.dimension.to_string(),
+            description: a.description(),
+            cause: a.cause_text(),
+            start_time: Timestamp(a.started),
+            end_time: a.ended.map(Timestamp),
+            status_code: a.status.word(),
+            status_message: a.status_message(),
+            not_scaled_reasons: a
+                .not_scaled()
+                .map(NotScaledReason::from)
+                .into_iter()
+                .collect(),
+        };
         let key = (
             "activities",
             &request.resource_id,
@@ -169,7 +169,7 @@ impl World {
         );
         let size = page::size(request.max_results, 50);
         let (scaling_activities, next_token) =
-            page::cut(shapes, &key, request.next_token.as_ref(), size)
+            page::cut_shaped(wanted, shape, &key, request.next_token.as_ref(), size)
                 .ok_or_else(ApiError::invalid_next_token)?;
         Ok(DescribeScalingActivitiesResponse {
             scaling_activities,

@@ -242,7 +242,7 @@ impl World {
                         .any(|action| action.starts_with(p.as_str()))
                 })
         };
-        let shapes = self.alarms.iter().filter(wanted).map(alarm_shape).collect();
+        let all = self.alarms.iter().filter(wanted).collect();
         let key = (
             "alarms",
             names,
@@ -252,7 +252,7 @@ impl World {
         );
         let size = page::size(request.max_records, 50);
         let (metric_alarms, next_token) =
-            page::cut(shapes, &key, request.next_token.as_ref(), size)
+            page::cut_shaped(all, alarm_shape, &key, request.next_token.as_ref(), size)
                 .ok_or_else(ApiError::cloudwatch_invalid_next_token)?;
         Ok(DescribeAlarmsResponse {
             metric_alarms,

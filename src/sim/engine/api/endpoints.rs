@@ -227,16 +227,13 @@ impl World {
         if request.sort_order.as_deref() != Some("Ascending") {
             endpoints.reverse();
         }
-        let summaries = endpoints
-            .into_iter()
-            .map(|e| EndpointSummary {
-                endpoint_name: e.name.clone(),
-                endpoint_arn: e.arn.clone(),
-                creation_time: Timestamp(e.created),
-                last_modified_time: Timestamp(e.modified),
-                endpoint_status: e.status.word(),
-            })
-            .collect();
+        let shape = |e: &Endpoint| EndpointSummary {
+            endpoint_name: e.name.clone(),
+            endpoint_arn: e.arn.clone(),
+            creation_time: Timestamp(e.created),
+            last_modified_time: Timestamp(e.modified),
+            endpoint_status: e.status.word(),
+        };
         let key = (
             "endpoints",
             (
@@ -247,8 +244,9 @@ impl World {
             &request.status_equals,
         );
         let size = page::size(request.max_results, 10);
-        let (endpoints, next_token) = page::cut(summaries, &key, request.next_token.as_ref(), size)
-            .ok_or_else(sagemaker_token)?;
+        let (endpoints, next_token) =
+            page::cut_shaped(endpoints, shape, &key, request.next_token.as_ref(), size)
+                .ok_or_else(sagemaker_token)?;
         Ok(ListEndpointsResponse {
             endpoints,
             next_token,

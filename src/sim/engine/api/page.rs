@@ -11,6 +11,17 @@ pub(super) fn cut<T>(
     token: Option<&String>,
     limit: usize,
 ) -> Option<(Vec<T>, Option<String>)> {
+    cut_shaped(items, |item| item, request, token, limit)
+}
+
+/// The same, where only what is on the page is put into its shape.
+pub(super) fn cut_shaped<U, T>(
+    items: Vec<U>,
+    shape: impl Fn(U) -> T,
+    request: &impl Hash,
+    token: Option<&String>,
+    limit: usize,
+) -> Option<(Vec<T>, Option<String>)> {
     let mut hasher = Fnv(0xCBF2_9CE4_8422_2325);
     request.hash(&mut hasher);
     let fingerprint = hasher.finish();
@@ -25,7 +36,12 @@ pub(super) fn cut<T>(
         }
     };
     let total = items.len();
-    let page: Vec<T> = items.into_iter().skip(start).take(limit).collect();
+    let page: Vec<T> = items
+        .into_iter()
+        .skip(start)
+        .take(limit)
+        .map(shape)
+        .collect();
     let end = start + page.len();
     let next = (end < total).then(|| format!("{fingerprint:016x}.{end}"));
     Some((page, next))

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::checks::Checks;
 use super::super::error::ApiError;
-use super::super::scaling::{PolicyKind, ScalingPolicy, Step, Stepping, Tracking};
+use super::super::scaling::{PolicyKind, ScalableTarget, ScalingPolicy, Step, Stepping, Tracking};
 use super::super::time::Timestamp;
 use super::super::world::World;
 use super::targets::{Ids, check_listing};
@@ -255,18 +255,16 @@ impl World {
                     .as_ref()
                     .is_none_or(|d| d == dimension)
         };
-        let named = |name: &String| names.is_none_or(|n| n.is_empty() || n.contains(name));
-        let shapes = self
+        let named = |name: &str| names.is_none_or(|n| n.is_empty() || n.iter().any(|n| n == name));
+        let wanted = self
             .scaling
             .targets_by_key()
             .filter(|t| of_target(&t.resource_id, &t.dimension))
-            .flat_map(|t| {
-                self.scaling
-                    .policies_of(t)
-                    .map(|(_, p)| self.policy_shape(p, &t.resource_id, &t.dimension))
-            })
-            .filter(|p| named(&p.policy_name))
+            .flat_map(|t| self.scaling.policies_of(t).map(move |(_, p)| (p, t)))
+            .filter(|(p, _)| named(&p.name))
             .collect();
+        let shape =
+            |(p, t): (_, &ScalableTarget)| self.policy_shape(p, &t.resource_id, &t.dimension);
         let key = (
             "policies",
             names,
@@ -275,7 +273,7 @@ impl World {
         );
         let size = page::size(request.max_results, 10);
         let (scaling_policies, next_token) =
-            page::cut(shapes, &key, request.next_token.as_ref(), size)
+            page::cut_shaped(wanted, shape, &key, request.next_token.as_ref(), size)
                 .ok_or_else(ApiError::invalid_next_token)?;
         Ok(DescribeScalingPoliciesResponse {
             scaling_policies,

@@ -247,13 +247,14 @@ impl World {
             names.is_none_or(|n| n.is_empty() || n.iter().any(|n| **n == *action.name))
         };
         let targets = self.scaling.targets_by_key().filter(wanted);
-        let shapes = targets
-            .flat_map(|t| t.actions.values().filter(named).map(|a| action_shape(t, a)))
+        let all = targets
+            .flat_map(|t| t.actions.values().filter(named).map(move |a| (t, a)))
             .collect();
+        let shape = |(t, a): (&ScalableTarget, &ScheduledAction)| action_shape(t, a);
         let key = ("actions", names, id, dimension);
         let size = page::size(request.max_results, 50);
         let (scheduled_actions, next_token) =
-            page::cut(shapes, &key, request.next_token.as_ref(), size)
+            page::cut_shaped(all, shape, &key, request.next_token.as_ref(), size)
                 .ok_or_else(ApiError::invalid_next_token)?;
         Ok(DescribeScheduledActionsResponse {
             scheduled_actions,

@@ -356,12 +356,12 @@ impl World {
                     .as_ref()
                     .is_none_or(|d| **d == *t.dimension)
         };
-        let all = self.scaling.targets_by_key().filter(wanted);
-        let shapes = all.map(|t| self.target_shape(t)).collect();
+        let all = self.scaling.targets_by_key().filter(wanted).collect();
+        let shape = |t| self.target_shape(t);
         let key = ("targets", ids, &request.scalable_dimension);
         let size = page::size(request.max_results, 50);
         let (scalable_targets, next_token) =
-            page::cut(shapes, &key, request.next_token.as_ref(), size)
+            page::cut_shaped(all, shape, &key, request.next_token.as_ref(), size)
                 .ok_or_else(ApiError::invalid_next_token)?;
         Ok(DescribeScalableTargetsResponse {
             scalable_targets,
