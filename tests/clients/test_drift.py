@@ -55,7 +55,9 @@ IDS = {
 ALARM = "evenkeel/endpoint/chat/variant/AllTraffic/"
 
 
-class RoundTrip(unittest.TestCase):
+class Applied(unittest.TestCase):
+    """A sandbox, a config, and what evenkeel does with both."""
+
     def setUp(self):
         self.dir = tempfile.TemporaryDirectory()
         self.addCleanup(self.dir.cleanup)
@@ -75,6 +77,8 @@ class RoundTrip(unittest.TestCase):
         done = self.evenkeel("apply", "--yes")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
+
+class RoundTrip(Applied):
     def policies(self):
         held = self.scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]
         return {policy["PolicyName"]: policy for policy in held}
@@ -265,6 +269,56 @@ class RoundTrip(unittest.TestCase):
                 self.assertEqual(len(actions), 1, actions)
             self.apply()
             self.assertEqual(self.evenkeel("plan").returncode, 0, words)
+
+
+class ScheduledActions(Applied):
+    """Schedules that AWS runs: boto3 sees them in full, and what it changes in one is found and mended."""
+
+    SCHEDULES = """
+    schedules:
+      - { name: up, cron: "0 8 ? * MON-FRI *", timezone: Europe/Berlin, bounds: { min: 5, max: 20 }, runner: aws,
+          end: "2199-01-01T00:00" }
+      - { name: nights, window: { from: "22:00", until: "06:00" }, timezone: Europe/Berlin, bounds: { max: 4 },
+          runner: both }
+    """
+
+    def setUp(self):
+        super().setUp()
+        head, _, _ = CONFIG.partition("    suspended:")
+        pathlib.Path(self.config).write_text(head + self.SCHEDULES)
+        self.apply()
+
+    def actions(self):
+        held = self.scaling.describe_scheduled_actions(ServiceNamespace="sagemaker")["ScheduledActions"]
+        return {action["ScheduledActionName"]: action for action in held}
+
+    def test_they_are_put_in_full(self):
+        actions = self.actions()
+        self.assertEqual(
+            sorted(actions), ["evenkeel-nights closes", "evenkeel-nights opens", "evenkeel-up"]
+        )
+        up = actions["evenkeel-up"]
+        self.assertEqual((up["Schedule"], up["Timezone"]), ("cron(0 8 ? * MON-FRI *)", "Europe/Berlin"))
+        self.assertEqual(up["ScalableTargetAction"], {"MinCapacity": 5, "MaxCapacity": 20})
+        self.assertEqual(up["EndTime"].year, 2198)
+        self.assertEqual(actions["evenkeel-nights opens"]["Schedule"], "cron(0 22 * * ? *)")
+        self.assertEqual(actions["evenkeel-nights opens"]["ScalableTargetAction"], {"MaxCapacity": 4})
+
+    def test_what_someone_changes_is_found_and_mended(self):
+        self.scaling.put_scheduled_action(
+            **IDS, ScheduledActionName="evenkeel-up", Schedule="cron(0 9 ? * MON-FRI *)",
+            ScalableTargetAction={"MinCapacity": 5, "MaxCapacity": 20},
+        )
+        plan = self.evenkeel("plan")
+        self.assertEqual(plan.returncode, 2, plan.stderr)
+        said = "expression cron(0 9 ? * MON-FRI *) -> cron(0 8 ? * MON-FRI *), end none -> 2198-12-31T23:00:00Z"
+        self.assertIn(said, plan.stdout)
+        self.apply()
+        self.assertEqual(self.actions()["evenkeel-up"]["Schedule"], "cron(0 8 ? * MON-FRI *)")
+        self.scaling.delete_scheduled_action(**IDS, ScheduledActionName="evenkeel-nights closes")
+        self.apply()
+        self.assertIn("evenkeel-nights closes", self.actions())
+        self.assertEqual(self.evenkeel("plan").returncode, 0)
 
 
 if __name__ == "__main__":
