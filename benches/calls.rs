@@ -67,8 +67,8 @@ fn main() {
     let schedules = |runner: &str| {
         format!(
             "    schedules:\n      \
-             - {{ name: up, cron: '0 8 ? * MON-FRI *', timezone: UTC, bounds: {{ min: 2 }}, runner: {runner} }}\n      \
-             - {{ name: down, cron: '0 20 * * ? *', timezone: UTC, bounds: {{ min: 1 }}, runner: {runner} }}\n"
+             - {{ name: up, cron: '0 8 ? * MON-FRI *', timezone: UTC, bounds: {{ max: 4 }}, runner: {runner} }}\n      \
+             - {{ name: down, cron: '0 20 * * ? *', timezone: UTC, bounds: {{ min: 1, max: 4 }}, runner: {runner} }}\n"
         )
     };
     runtime.block_on(run("no schedules", "", 3));

@@ -16,15 +16,18 @@ use super::connect::{connect_scopes, load_config};
 use super::console::Console;
 use super::failure::{FAILED, Failure};
 use super::settings::settings;
+use crate::aws::HttpPoster;
 use crate::cli::{Common, Logs, Run};
 use crate::config::Config;
 use crate::domain::{Mode, Note, PassReason, ScopeName};
 use crate::http::{Limits, listen, serve};
 use crate::ports::{Clock, Event, EventSink, Heartbeats, RequestLog, ScopePorts};
 use crate::runtime::{
-    Board, Fault, Pace, Reconciler, Settings, Supervisor, Watcher, drive, nudger,
+    Alerter, Board, Fault, Pace, Reconciler, Render, Sender, Settings, Supervisor, SystemClock,
+    Watcher, drive, nudger,
 };
 use crate::telemetry::{LogFormat, Telemetry, init_logs};
+use crate::view::alertmanager_alerts;
 use crate::web::{Pages, Scrape};
 
 /// All tasks end within this after a stop; systemd's stop timeout is to be above it.
@@ -96,8 +99,10 @@ impl Daemon {
         for (name, ports) in all {
             daemon.start_scope(&name, ports, &heartbeats, seed, supervisor);
         }
+        daemon.start_alerts(&heartbeats, seed, supervisor);
         let counted = Arc::clone(&daemon.telemetry);
-        let scrape: Scrape = Arc::new(move |fleet| counted.scrape(fleet));
+        let clock = Arc::clone(&daemon.clock);
+        let scrape: Scrape = Arc::new(move |fleet| counted.scrape(fleet, clock.now()));
         let pages = Arc::new(Pages::new(daemon.board.subscribe(), heartbeats, scrape));
         let stop = supervisor.root().child_token();
         supervisor.spawn("http", async move {
@@ -105,6 +110,52 @@ impl Daemon {
             Ok(())
         });
         Ok(daemon)
+    }
+
+    fn start_alerts(&self, heartbeats: &Arc<Heartbeats>, seed: u64, supervisor: &mut Supervisor) {
+        let events: Arc<dyn EventSink> = self.telemetry.clone();
+        let alerter = Alerter::new(Arc::clone(&self.clock), events, Arc::clone(&self.board));
+        let pace = Pace {
+            clock: Arc::clone(&self.clock),
+            heartbeats: Arc::clone(heartbeats),
+            seed,
+            patience: Duration::from_mins(1),
+        };
+        let (_never, no_nudges) = nudger();
+        let looks = drive(alerter, no_nudges, pace, supervisor.root().child_token());
+        supervisor.spawn("alerts", async move {
+            looks.await;
+            Ok(())
+        });
+        self.start_sending(heartbeats, seed, supervisor);
+    }
+
+    /// Alerts are sent by real time, whatever the time in a sandbox.
+    fn start_sending(&self, heartbeats: &Arc<Heartbeats>, seed: u64, supervisor: &mut Supervisor) {
+        let clock = Arc::clone(&self.clock);
+        let render: Render =
+            Arc::new(move |fleet, wall| alertmanager_alerts(fleet, clock.now(), wall));
+        let real: Arc<dyn Clock> = Arc::new(SystemClock);
+        let sender = Sender::new(
+            Arc::clone(&real),
+            self.telemetry.clone(),
+            Arc::clone(&self.board),
+            self.settings.subscribe(),
+            Arc::new(HttpPoster::new()),
+            render,
+        );
+        let pace = Pace {
+            clock: real,
+            heartbeats: Arc::clone(heartbeats),
+            seed,
+            patience: Duration::from_mins(1),
+        };
+        let (_never, no_nudges) = nudger();
+        let sends = drive(sender, no_nudges, pace, supervisor.root().child_token());
+        supervisor.spawn("send alerts", async move {
+            sends.await;
+            Ok(())
+        });
     }
 
     fn start_scope(

@@ -18,6 +18,7 @@ pub fn settings(config: &Config, now: DateTime<Utc>) -> Settings {
         watch_interval: config.daemon.watch_interval,
         safety: config.safety,
         fleets: fleets.collect(),
+        alertmanagers: config.alertmanagers.clone(),
         loaded: now,
     }
 }

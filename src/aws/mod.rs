@@ -9,8 +9,10 @@ mod convert;
 mod error;
 mod pace;
 mod pages;
+mod post;
 mod requests;
 mod sagemaker;
 mod scaling;
 
 pub use client::{ConnectError, ScopeOptions, connect};
+pub use post::HttpPoster;

@@ -17,6 +17,7 @@ const DAEMON_KEYS: [&str; 5] = [
 ];
 const HTTP_KEYS: [&str; 1] = ["listen"];
 const MANAGE_KEYS: [&str; 3] = ["owner", "prune", "on_removal"];
+const ALERTING_KEYS: [&str; 1] = ["alertmanagers"];
 const SAFETY_KEYS: [&str; 1] = ["max_change"];
 const SCOPE_KEYS: [&str; 4] = ["name", "region", "assume_role", "endpoint_url"];
 
@@ -72,6 +73,16 @@ pub(super) fn read_safety(node: &Node<'_>) -> Safety {
         safety.max_change = share;
     }
     safety
+}
+
+/// Where alerts are sent.
+pub(super) fn read_alerting(node: &Node<'_>) -> Vec<String> {
+    let Some(fields) = node.fields(&ALERTING_KEYS) else {
+        return Vec::new();
+    };
+    let entries = fields.get("alertmanagers").map(|n| n.entries());
+    let entries = entries.unwrap_or_default();
+    entries.iter().filter_map(|entry| read_url(entry)).collect()
 }
 
 /// What is ours, and what may be removed.

@@ -84,6 +84,8 @@ pub struct Config {
     pub safety: Safety,
     /// What is ours, and what may be removed; the same in every scope.
     pub manage: Manage,
+    /// Base URLs of the Alertmanagers that alerts are sent to.
+    pub alertmanagers: Vec<String>,
     /// The scopes, each with the fleet that is declared in it.
     pub scopes: BTreeMap<ScopeName, (Scope, DesiredFleet)>,
 }
@@ -131,8 +133,8 @@ pub fn load(sources: &Sources) -> Result<Config, Problems> {
     }
 }
 
-const KEYS: [&str; 6] = [
-    "daemon", "safety", "manage", "scopes", "profiles", "targets",
+const KEYS: [&str; 7] = [
+    "daemon", "safety", "manage", "alerting", "scopes", "profiles", "targets",
 ];
 
 fn read(root: &Node<'_>) -> Config {
@@ -141,6 +143,7 @@ fn read(root: &Node<'_>) -> Config {
             daemon: Daemon::default(),
             safety: Safety::default(),
             manage: Manage::default(),
+            alertmanagers: Vec::new(),
             scopes: BTreeMap::new(),
         };
     };
@@ -155,6 +158,10 @@ fn read(root: &Node<'_>) -> Config {
     let manage = fields
         .get("manage")
         .map(|node| daemon::read_manage(&node))
+        .unwrap_or_default();
+    let alertmanagers = fields
+        .get("alerting")
+        .map(|node| daemon::read_alerting(&node))
         .unwrap_or_default();
     let mut scopes = daemon::read_scopes(fields.get("scopes").as_ref(), &manage);
     let profiles = fields
@@ -177,6 +184,7 @@ fn read(root: &Node<'_>) -> Config {
         daemon,
         safety,
         manage,
+        alertmanagers,
         scopes,
     }
 }

@@ -30,7 +30,7 @@ pub fn resolved(config: &Config) -> Value {
             shapes.map(|shape| in_scope(scope.name.as_str(), shape))
         })
         .collect();
-    json!({
+    let mut shape = json!({
         "daemon": {
             "mode": daemon.mode.label(),
             "reconcile_interval": duration(daemon.reconcile_interval),
@@ -46,7 +46,17 @@ pub fn resolved(config: &Config) -> Value {
         },
         "scopes": scopes,
         "targets": targets,
-    })
+    });
+    if let Some(map) = shape
+        .as_object_mut()
+        .filter(|_| !config.alertmanagers.is_empty())
+    {
+        map.insert(
+            "alerting".to_owned(),
+            json!({ "alertmanagers": config.alertmanagers }),
+        );
+    }
+    shape
 }
 
 fn scope_shape(scope: &Scope) -> Value {

@@ -146,3 +146,14 @@ pub struct Activity {
     /// Why nothing was scaled; empty for activities that scaled.
     pub not_scaled: Vec<NotScaled>,
 }
+
+impl Activity {
+    /// The capacity that it sets, as its description says: `Setting desired instance count to 3.`
+    #[must_use]
+    pub fn capacity(&self) -> Option<Capacity> {
+        let (what, number) = self.description.trim_end_matches('.').rsplit_once(" to ")?;
+        let is_about_capacity = what.starts_with("Setting desired");
+        let capacity = number.parse().ok().and_then(Capacity::new);
+        capacity.filter(|_| is_about_capacity)
+    }
+}

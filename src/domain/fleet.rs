@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 
 use super::activity::Activity;
 use super::alarm::ObservedAlarm;
+use super::alert::{Alerts, CapacityChange};
 use super::bounds::{Capacity, EffectiveBounds};
 use super::desired::Mode;
 use super::endpoint::{EndpointStatus, Running};
@@ -76,6 +77,8 @@ pub struct ScopeSnapshot {
     pub unscaled: Vec<EndpointName>,
     /// What the watcher last saw.
     pub watch: WatchSnapshot,
+    /// What is wrong, and for how long.
+    pub alerts: Alerts,
 }
 
 /// Why a pass ran.
@@ -289,6 +292,8 @@ pub struct WatchSnapshot {
     pub activities: BTreeMap<TargetId, Activity>,
     /// The last refusal to scale of each target.
     pub refusals: BTreeMap<TargetId, Activity>,
+    /// Changes of capacity within the last hours, by target, in order of time.
+    pub changes: BTreeMap<TargetId, Vec<CapacityChange>>,
     /// What could not be read, as sentences.
     pub problems: Vec<String>,
 }

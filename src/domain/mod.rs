@@ -16,6 +16,7 @@
 
 mod activity;
 mod alarm;
+mod alert;
 mod bounds;
 mod check;
 mod desired;
@@ -41,6 +42,10 @@ pub use activity::{Activity, ActivityStatus, NotScaled};
 pub use alarm::{
     AlarmExtras, AlarmRule, AlarmState, Comparison, LONGEST_ALARM_NAME, MissingData, ObservedAlarm,
     UnknownWord, alarm_name, alarm_prefix, target_alarm_prefix,
+};
+pub use alert::{
+    Alert, AlertKey, AlertKind, AlertState, Alerts, CapacityChange, Detectors, Refusal, Subject,
+    Urgency, refusal_of, reversals, unmet_demand,
 };
 pub use bounds::{BoundSource, Bounds, BoundsError, Capacity, EffectiveBounds, effective_bounds};
 pub use check::{CheckedPlan, Safety, Violation, check};

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 
 use super::error::ApiError;
 use crate::domain::{
-    Action, Activity, CapacityReset, Conflict, Gap, Leases, MarkerKind, PassSummary, ScheduleRun,
-    ScopeName, TargetId, Verdict, Violation,
+    Action, Activity, Alert, AlertKey, CapacityReset, Conflict, Gap, Leases, MarkerKind,
+    PassSummary, ScheduleRun, ScopeName, TargetId, Verdict, Violation,
 };
 
 /// Something worth telling.
@@ -137,6 +137,24 @@ pub enum Event<'a> {
         scope: &'a ScopeName,
         /// What, and why.
         error: &'a ApiError,
+    },
+    /// An alert began to fire, or is over.
+    Alert {
+        /// The scope.
+        scope: &'a ScopeName,
+        /// Which alert.
+        key: &'a AlertKey,
+        /// How it stands.
+        alert: &'a Alert,
+    },
+    /// Alerts were sent, or could not be.
+    Sent {
+        /// To whom.
+        receiver: &'a str,
+        /// Why it failed.
+        problem: Option<&'a str>,
+        /// Whether it was otherwise the last time.
+        is_news: bool,
     },
     /// The config was reloaded, or a reload was refused.
     Reloaded {

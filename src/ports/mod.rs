@@ -9,6 +9,7 @@ mod error;
 mod events;
 mod heartbeat;
 mod metrics;
+mod post;
 mod requests;
 mod scaling;
 
@@ -18,6 +19,7 @@ pub use error::{ApiError, ErrorKind, absent_is_deleted};
 pub use events::{Event, EventSink, NoEvents};
 pub use heartbeat::Heartbeats;
 pub use metrics::{AlarmApi, MetricQuery, MetricSource};
+pub use post::Poster;
 pub use requests::{NoRequestLog, RequestLog};
 pub use scaling::{Listing, ScalingApi};
 

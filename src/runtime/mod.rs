@@ -10,6 +10,7 @@
 //! - Nothing is remembered that AWS or the config could not tell again, but for back-off and for telling a new
 //!   difference from one already told.
 
+mod alerts;
 mod board;
 mod clock;
 mod conflict;
@@ -23,9 +24,11 @@ mod pass;
 mod policies;
 mod resets;
 mod scheduled;
+mod send;
 mod supervise;
 mod watch;
 
+pub use alerts::Alerter;
 pub use board::Board;
 pub use clock::{SystemClock, VirtualClock};
 pub use drive::{Pace, Task, drive, nudger};
@@ -33,6 +36,7 @@ pub use dues::Dues;
 pub use execute::{Executed, Executor, execute};
 pub use observe::{Look, Observer};
 pub use pass::Reconciler;
+pub use send::{Render, Sender};
 pub use supervise::{Fault, Supervisor};
 pub use watch::Watcher;
 
@@ -56,6 +60,8 @@ pub struct Settings {
     pub safety: Safety,
     /// What is declared, by scope.
     pub fleets: BTreeMap<ScopeName, DesiredFleet>,
+    /// Where alerts are sent: the base URLs of Alertmanagers.
+    pub alertmanagers: Vec<String>,
     /// When the config was loaded.
     pub loaded: DateTime<Utc>,
 }

@@ -14,8 +14,9 @@ use super::board::Board;
 use super::drive::{Again, Task};
 use super::observe::{TRACKING_ALARMS, both};
 use crate::domain::{
-    Activity, ActivityStatus, Datapoint, DesiredFleet, MathMetric, MetricData, ObservedAlarm,
-    PassReason, Policy, PolicyName, ScopeName, TargetId, WatchSnapshot, alarm_prefix,
+    Activity, ActivityStatus, CapacityChange, Datapoint, DesiredFleet, MathMetric, MetricData,
+    ObservedAlarm, PassReason, Policy, PolicyName, ScopeName, TargetId, WatchSnapshot,
+    alarm_prefix,
 };
 use crate::ports::{ApiError, Clock, Event, EventSink, Listing, MetricQuery, ScopePorts};
 
@@ -122,6 +123,7 @@ impl Watcher {
                 held.values.clear();
             }
             held.values.extend(values);
+            keep_changes(held, &activities, &declared, now);
             keep_latest(held, activities, &declared);
         });
     }
@@ -295,6 +297,49 @@ async fn read_values(
         }
     }
     (values, failed)
+}
+
+/// Changes of capacity are kept so long: a detector looks an hour back, and needs what was before.
+const CHANGES_KEPT: TimeDelta = TimeDelta::hours(3);
+/// And so many of a target at the most.
+const MOST_CHANGES: usize = 100;
+
+/// Works what activities say of capacity into the changes that are known. `activities` are oldest first.
+fn keep_changes(
+    held: &mut WatchSnapshot,
+    activities: &[Activity],
+    declared: &Declared,
+    now: DateTime<Utc>,
+) {
+    for activity in activities.iter().filter(|a| a.not_scaled.is_empty()) {
+        let failed = matches!(
+            activity.status,
+            ActivityStatus::Failed | ActivityStatus::Unfulfilled
+        );
+        let Some(to) = activity.capacity().filter(|_| !failed) else {
+            continue;
+        };
+        let changes = held.changes.entry(activity.target.clone()).or_default();
+        let change = CapacityChange {
+            at: activity.started,
+            done: activity.ended,
+            to,
+            cause: activity.cause.clone(),
+        };
+        match changes.iter_mut().find(|c| c.at == change.at) {
+            Some(known) => *known = change,
+            None => changes.push(change),
+        }
+        changes.sort_by_key(|c| c.at);
+    }
+    let oldest = back(now, CHANGES_KEPT);
+    for changes in held.changes.values_mut() {
+        changes.retain(|c| c.at >= oldest);
+        let surplus = changes.len().saturating_sub(MOST_CHANGES);
+        changes.drain(..surplus);
+    }
+    held.changes
+        .retain(|id, changes| declared.contains_key(id) && !changes.is_empty());
 }
 
 fn keep_latest(held: &mut WatchSnapshot, activities: Vec<Activity>, declared: &Declared) {

@@ -10,13 +10,14 @@ use tracing::{debug, error, info, warn};
 use super::fleet::families;
 use super::metrics::{Counters, Fault, TargetLabels, target_values};
 use crate::domain::{
-    Activity, ActivityStatus, FleetSnapshot, Leases, MarkerKind, PassOutcome, PassSummary,
-    ScheduleOutcome, ScheduleRun, ScopeName, TargetId, Verdict, Wait,
+    Activity, ActivityStatus, Alert, AlertKey, AlertState, FleetSnapshot, Leases, MarkerKind,
+    PassOutcome, PassSummary, ScheduleOutcome, ScheduleRun, ScopeName, TargetId, Urgency, Verdict,
+    Wait,
 };
 use crate::ports::{Event, EventSink, RequestLog};
 use crate::view::{
-    action_line, activity_line, conflict_text, hold_text, override_text, reason_text, reset_text,
-    run_text, wait_text,
+    action_line, activity_line, alert_text, conflict_text, hold_text, override_text, reason_text,
+    reset_text, run_text, wait_text,
 };
 
 /// Logs and counts what happens, and answers scrapes.
@@ -47,14 +48,14 @@ impl Telemetry {
     ///
     /// # Errors
     /// A sentence when a metric is defined wrongly, which is a fault of this program.
-    pub fn scrape(&self, fleet: &FleetSnapshot) -> Result<String, String> {
+    pub fn scrape(&self, fleet: &FleetSnapshot, now: DateTime<Utc>) -> Result<String, String> {
         self.follow_targets(fleet);
-        self.encode(fleet).map_err(|fault| fault.to_string())
+        self.encode(fleet, now).map_err(|fault| fault.to_string())
     }
 
-    fn encode(&self, fleet: &FleetSnapshot) -> Result<String, Fault> {
+    fn encode(&self, fleet: &FleetSnapshot, now: DateTime<Utc>) -> Result<String, Fault> {
         let mut all = self.counters.registry.gather();
-        all.extend(families(fleet)?);
+        all.extend(families(fleet, now)?);
         all.sort_by(|a, b| a.name().cmp(b.name()));
         let mut text = Vec::new();
         TextEncoder::new().encode(&all, &mut text)?;
@@ -137,6 +138,43 @@ impl Telemetry {
             | ScheduleOutcome::Missed => {
                 warn!(%scope, target.id = %target, outcome, "{target}: {line}");
             }
+        }
+    }
+
+    fn sent(&self, receiver: &str, problem: Option<&str>, is_news: bool) {
+        let outcome = if problem.is_none() { "ok" } else { "failed" };
+        self.counters
+            .sent
+            .with_label_values(&[receiver, outcome])
+            .inc();
+        match problem {
+            Some(problem) if is_news => {
+                error!(
+                    receiver,
+                    "alerts could not be sent to {receiver}, and are sent again: {problem}"
+                );
+            }
+            None if is_news => info!(receiver, "alerts are sent to {receiver} again"),
+            Some(_) | None => {}
+        }
+    }
+
+    /// Told as loud as it matters; what another alert says already, as quietly as can be.
+    fn alert(&self, scope: &ScopeName, key: &AlertKey, alert: &Alert) {
+        let (kind, state) = (key.kind.name(), alert.state.label());
+        self.counters
+            .alerts
+            .with_label_values(&[scope.as_str(), kind, state])
+            .inc();
+        let line = alert_text(key, alert);
+        let is_over = matches!(alert.state, AlertState::Resolved { .. });
+        match key.kind.urgency() {
+            _ if is_over || alert.inhibited_by.is_some() => {
+                info!(%scope, alert = kind, state, "{line}");
+            }
+            Urgency::Critical => error!(%scope, alert = kind, state, "{line}"),
+            Urgency::Warning => warn!(%scope, alert = kind, state, "{line}"),
+            Urgency::Info => info!(%scope, alert = kind, state, "{line}"),
         }
     }
 
@@ -302,6 +340,12 @@ impl EventSink for Telemetry {
                 self.problem(scope, "conflict");
                 error!(%scope, target.id = %target, "{target}: {}", conflict_text(conflict));
             }
+            Event::Sent {
+                receiver,
+                problem,
+                is_news,
+            } => self.sent(receiver, *problem, *is_news),
+            Event::Alert { scope, key, alert } => self.alert(scope, key, alert),
             Event::CapacityReset {
                 scope,
                 target,

@@ -7,6 +7,7 @@ use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 use prometheus::{GaugeVec, Opts};
 
+use super::alerts::AlertGauges;
 use super::metrics::{Fault, TARGET, target_values};
 use crate::domain::{
     Capacity, FleetSnapshot, Mode, PolicyKind, ScopeName, ScopeSnapshot, Severity, TargetId,
@@ -26,6 +27,7 @@ struct Gauges {
     write_failures: GaugeVec,
     conflict: GaugeVec,
     asked: Asked,
+    alerts: AlertGauges,
     unscaled: GaugeVec,
     targets: GaugeVec,
     last_success: GaugeVec,
@@ -46,7 +48,7 @@ struct Asked {
     schedule_last: GaugeVec,
 }
 
-fn gauge(name: &str, help: &str, labels: &[&str]) -> Result<GaugeVec, Fault> {
+pub(super) fn gauge(name: &str, help: &str, labels: &[&str]) -> Result<GaugeVec, Fault> {
     GaugeVec::new(Opts::new(format!("evenkeel_{name}"), help), labels)
 }
 
@@ -139,6 +141,7 @@ impl Gauges {
                 &TARGET,
             )?,
             asked: Asked::new()?,
+            alerts: AlertGauges::new()?,
             unscaled: gauge(
                 "unscaled_endpoints",
                 "Endpoints of which no variant is declared or registered.",
@@ -178,7 +181,7 @@ impl Gauges {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let all: [&GaugeVec; 22] = [
+        let all: [&GaugeVec; 25] = [
             &self.capacity_current,
             &self.capacity_desired,
             &self.capacity_min,
@@ -194,6 +197,9 @@ impl Gauges {
             &self.asked.override_until,
             &self.asked.schedule_next,
             &self.asked.schedule_last,
+            &self.alerts.state,
+            &self.alerts.reversals,
+            &self.alerts.unmet,
             &self.unscaled,
             &self.targets,
             &self.last_success,
@@ -208,7 +214,7 @@ impl Gauges {
             .collect()
     }
 
-    fn set_scope(&self, name: &ScopeName, scope: &ScopeSnapshot) {
+    fn set_scope(&self, name: &ScopeName, scope: &ScopeSnapshot, now: DateTime<Utc>) {
         let label = [name.as_str()];
         self.last_success
             .with_label_values(&label)
@@ -222,10 +228,12 @@ impl Gauges {
         self.unscaled
             .with_label_values(&label)
             .set(crate::num::from_usize(scope.unscaled.len()));
+        self.alerts.set_scope(name, scope);
         let mut states: BTreeMap<&str, usize> = STATES.iter().map(|state| (*state, 0)).collect();
         for (id, target) in &scope.targets {
             *states.entry(target.verdict.label()).or_default() += 1;
             self.set_target(name, id, target, scope);
+            self.alerts.set_target(name, id, target, scope, now);
         }
         for (state, count) in states {
             let value = crate::num::from_usize(count);
@@ -341,7 +349,10 @@ fn seconds(time: Option<DateTime<Utc>>) -> f64 {
 }
 
 /// The families of a snapshot.
-pub(super) fn families(fleet: &FleetSnapshot) -> Result<Vec<MetricFamily>, Fault> {
+pub(super) fn families(
+    fleet: &FleetSnapshot,
+    now: DateTime<Utc>,
+) -> Result<Vec<MetricFamily>, Fault> {
     let gauges = Gauges::new()?;
     gauges
         .enforcing
@@ -352,7 +363,7 @@ pub(super) fn families(fleet: &FleetSnapshot) -> Result<Vec<MetricFamily>, Fault
         .with_label_values::<&str>(&[])
         .set(seconds(Some(fleet.config.loaded)));
     for (name, scope) in &fleet.scopes {
-        gauges.set_scope(name, scope);
+        gauges.set_scope(name, scope, now);
     }
     Ok(gauges.collect())
 }

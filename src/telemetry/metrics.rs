@@ -5,8 +5,8 @@ use prometheus::{
 };
 
 use crate::domain::{
-    ActionReason, ActivityStatus, Change, NotScaled, PassOutcome, ScheduleOutcome, ScopeName,
-    TargetId,
+    ActionReason, ActivityStatus, AlertKind, Change, NotScaled, PassOutcome, ScheduleOutcome,
+    ScopeName, TargetId,
 };
 
 /// A metric that could not be made: a fault of this program, found by every test that scrapes.
@@ -26,6 +26,8 @@ pub(super) struct Counters {
     pub(super) pass_duration: HistogramVec,
     pub(super) requests: IntCounterVec,
     pub(super) reload_success: IntGauge,
+    pub(super) sent: IntCounterVec,
+    pub(super) alerts: IntCounterVec,
     pub(super) events: IntCounterVec,
 }
 
@@ -44,6 +46,27 @@ pub(super) fn target_values(scope: &ScopeName, target: &TargetId) -> TargetLabel
         text(target.variant().map(ToString::to_string)),
         text(target.component().map(ToString::to_string)),
     ]
+}
+
+const PASS_BUCKETS: [f64; 10] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+const LATENESS_BUCKETS: [f64; 10] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0];
+
+/// Gauges of the process: whether its config is the newest, and what it was built from.
+fn of_process(registry: &Registry) -> Result<IntGauge, Fault> {
+    let reload_success = IntGauge::new(
+        "evenkeel_config_reload_success",
+        "Whether the last reload of the config was accepted (1); 0 means that an older config is in force.",
+    )?;
+    reload_success.set(1);
+    registry.register(Box::new(reload_success.clone()))?;
+    let build = Opts::new(
+        "evenkeel_build_info",
+        "What this process was built from; always 1.",
+    );
+    let build = IntGaugeVec::new(build, &["version"])?;
+    build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+    registry.register(Box::new(build))?;
+    Ok(reload_success)
 }
 
 impl Counters {
@@ -92,6 +115,16 @@ impl Counters {
             "Requests sent to AWS, retries included, by outcome: ok or the kind of error.",
             &["service", "operation", "outcome"],
         )?;
+        let sent = counter(
+            "notifications_total",
+            "Times that alerts were sent to a receiver, by outcome: ok, failed (and sent again soon).",
+            &["receiver", "outcome"],
+        )?;
+        let alerts = counter(
+            "alerts_total",
+            "Alerts that began to fire, and that are over, by state: firing, resolved.",
+            &[scope, "alert", "state"],
+        )?;
         let events = counter(
             "problems_total",
             "Things that went wrong: a list that could not be read, a plan that was refused, a failed look of the \
@@ -99,35 +132,23 @@ impl Counters {
              override that did not end in time.",
             &[scope, "problem"],
         )?;
-        let duration = HistogramOpts::new(
-            "evenkeel_pass_duration_seconds",
+        let histogram = |name: &str, help: &str, buckets: &[f64]| -> Result<HistogramVec, Fault> {
+            let options = HistogramOpts::new(format!("evenkeel_{name}"), help);
+            let vec = HistogramVec::new(options.buckets(buckets.to_vec()), &[scope])?;
+            registry.register(Box::new(vec.clone()))?;
+            Ok(vec)
+        };
+        let pass_duration = histogram(
+            "pass_duration_seconds",
             "How long reconcile passes took.",
-        )
-        .buckets(vec![0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0]);
-        let pass_duration = HistogramVec::new(duration, &[scope])?;
-        registry.register(Box::new(pass_duration.clone()))?;
-        let lateness = HistogramOpts::new(
-            "evenkeel_schedule_lateness_seconds",
-            "How long after its instant a change of bounds by a schedule held in AWS.",
-        )
-        .buckets(vec![
-            0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0,
-        ]);
-        let schedule_lateness = HistogramVec::new(lateness, &[scope])?;
-        registry.register(Box::new(schedule_lateness.clone()))?;
-        let reload_success = IntGauge::new(
-            "evenkeel_config_reload_success",
-            "Whether the last reload of the config was accepted (1); 0 means that an older config is in force.",
+            &PASS_BUCKETS,
         )?;
-        reload_success.set(1);
-        registry.register(Box::new(reload_success.clone()))?;
-        let build = Opts::new(
-            "evenkeel_build_info",
-            "What this process was built from; always 1.",
-        );
-        let build = IntGaugeVec::new(build, &["version"])?;
-        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        registry.register(Box::new(build))?;
+        let schedule_lateness = histogram(
+            "schedule_lateness_seconds",
+            "How long after its instant a change of bounds by a schedule held in AWS.",
+            &LATENESS_BUCKETS,
+        )?;
+        let reload_success = of_process(&registry)?;
         Ok(Self {
             registry,
             activities,
@@ -140,6 +161,8 @@ impl Counters {
             pass_duration,
             requests,
             reload_success,
+            sent,
+            alerts,
             events,
         })
     }
@@ -156,6 +179,12 @@ impl Counters {
         for action in Change::LABELS {
             self.actions
                 .with_label_values(&[scope.as_str(), action, "ok"]);
+        }
+        for kind in AlertKind::ALL {
+            for state in ["firing", "resolved"] {
+                self.alerts
+                    .with_label_values(&[scope.as_str(), kind.name(), state]);
+            }
         }
         for problem in PROBLEMS {
             self.events.with_label_values(&[scope.as_str(), problem]);

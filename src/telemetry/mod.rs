@@ -4,6 +4,7 @@
 //! made from the fleet snapshot when someone scrapes, so a target that leaves the config leaves the metrics with it,
 //! and a scrape never waits for AWS.
 
+mod alerts;
 mod events;
 mod fleet;
 mod logs;

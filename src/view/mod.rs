@@ -4,6 +4,8 @@
 //! so that one thing is said in one way.
 
 mod alarms;
+mod alertmanager;
+mod alerts;
 mod findings;
 mod iam;
 mod plan;
@@ -13,6 +15,8 @@ mod status;
 mod words;
 
 pub use alarms::{AlarmView, alarms_of};
+pub use alertmanager::alertmanager_alerts;
+pub use alerts::{alert_lines, alert_text, alerts_json};
 pub use findings::{finding_json, finding_json_about, finding_text, finding_text_about};
 pub use iam::{IamPlace, iam_policy};
 pub use plan::{plan_json, plan_text};

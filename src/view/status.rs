@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::alarms::alarms_of;
+use super::alerts::alerts_json;
 use super::words::{
     activity_line, aim_text, conflict_text, happened, hold_text, leases_text, note_text,
     override_text, policy_metric, policy_type, reset_text, short, wait_text,
@@ -302,6 +303,7 @@ fn scope_json(scope: &ScopeSnapshot) -> Value {
         "unmanaged": scope.unmanaged.iter().map(TargetId::resource_id).collect::<Vec<_>>(),
         "unscaled_endpoints": scope.unscaled.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "problems": scope.watch.problems,
+        "alerts": alerts_json(&scope.alerts),
     })
 }
 

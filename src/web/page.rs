@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::{
-    Capacity, EndpointStatus, FleetSnapshot, Note, ScopeSnapshot, Severity, TargetId,
+    AlertState, Capacity, EndpointStatus, FleetSnapshot, Note, ScopeSnapshot, Severity, TargetId,
     TargetSnapshot, Verdict,
 };
 use crate::view::{
-    Tone, activity_line, aim_text, alarms_of, conflict_text, happened, leases_text, names_of,
-    note_text, reset_text, wait_text,
+    Tone, activity_line, aim_text, alarms_of, alert_lines, conflict_text, happened, leases_text,
+    names_of, note_text, reset_text, wait_text,
 };
 
 const HEAD: &str = "<!doctype html>
@@ -77,6 +77,14 @@ fn render_scope(html: &mut String, name: &str, scope: &ScopeSnapshot) {
         },
     );
     html.push_str(&format_heading(name, &pass));
+    for (state, line) in alert_lines(&scope.alerts) {
+        let class = if state == AlertState::Pending {
+            "warn"
+        } else {
+            "bad"
+        };
+        html.push_str(&format_pre(class, &line));
+    }
     let problems: Vec<&str> = scope
         .last_pass
         .iter()

@@ -276,7 +276,7 @@ class ScheduledActions(Applied):
 
     SCHEDULES = """
     schedules:
-      - { name: up, cron: "0 8 ? * MON-FRI *", timezone: Europe/Berlin, bounds: { min: 5, max: 20 }, runner: aws,
+      - { name: up, cron: "0 8 ? * MON-FRI *", timezone: Europe/Berlin, bounds: { min: 2, max: 20 }, runner: aws,
           end: "2199-01-01T00:00" }
       - { name: nights, window: { from: "22:00", until: "06:00" }, timezone: Europe/Berlin, bounds: { max: 4 },
           runner: both }
@@ -299,7 +299,7 @@ class ScheduledActions(Applied):
         )
         up = actions["evenkeel-up"]
         self.assertEqual((up["Schedule"], up["Timezone"]), ("cron(0 8 ? * MON-FRI *)", "Europe/Berlin"))
-        self.assertEqual(up["ScalableTargetAction"], {"MinCapacity": 5, "MaxCapacity": 20})
+        self.assertEqual(up["ScalableTargetAction"], {"MinCapacity": 2, "MaxCapacity": 20})
         self.assertEqual(up["EndTime"].year, 2198)
         self.assertEqual(actions["evenkeel-nights opens"]["Schedule"], "cron(0 22 * * ? *)")
         self.assertEqual(actions["evenkeel-nights opens"]["ScalableTargetAction"], {"MaxCapacity": 4})
@@ -307,7 +307,7 @@ class ScheduledActions(Applied):
     def test_what_someone_changes_is_found_and_mended(self):
         self.scaling.put_scheduled_action(
             **IDS, ScheduledActionName="evenkeel-up", Schedule="cron(0 9 ? * MON-FRI *)",
-            ScalableTargetAction={"MinCapacity": 5, "MaxCapacity": 20},
+            ScalableTargetAction={"MinCapacity": 2, "MaxCapacity": 20},
         )
         plan = self.evenkeel("plan")
         self.assertEqual(plan.returncode, 2, plan.stderr)

@@ -12,6 +12,7 @@
 )]
 
 mod adopt;
+mod alerts;
 mod aws_errors;
 mod budget;
 mod chaos;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::DateTime;
 use evenkeel::http::{Handler, Request, Response};
 use evenkeel::ports::{ErrorKind, Heartbeats};
 use evenkeel::telemetry::Telemetry;
@@ -21,7 +22,7 @@ struct Site {
 impl Site {
     fn of(world: &World) -> Self {
         let telemetry = Arc::new(Telemetry::new([scope()]).unwrap());
-        let scrape: Scrape = Arc::new(move |fleet| telemetry.scrape(fleet));
+        let scrape: Scrape = Arc::new(move |fleet| telemetry.scrape(fleet, DateTime::UNIX_EPOCH));
         let heartbeats = Arc::new(Heartbeats::default());
         Self {
             pages: Pages::new(world.board.subscribe(), heartbeats.clone(), scrape),

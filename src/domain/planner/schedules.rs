@@ -23,6 +23,14 @@ pub(super) fn plan_schedules(
 ) {
     let held = held_schedules(target, observed);
     let wanted = scheduled_actions(target, &manage.owner, now);
+    let is_as_wanted = |action: &ScheduledAction| {
+        let held = held.get(action.name.as_str());
+        held.is_some_and(|held| differences(action, held, now).is_empty())
+    };
+    // Most passes end here: what follows is dear.
+    if held.len() == wanted.len() && wanted.iter().all(is_as_wanted) {
+        return;
+    }
     // What is due now AWS may run in a moment, and until its time for that is up it stays as it was.
     let running = running_actions(target, &manage.owner, now);
     // A new registration has no scheduled actions, whatever the list would have said.

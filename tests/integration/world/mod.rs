@@ -12,7 +12,7 @@ use evenkeel::config::{Sources, load};
 use evenkeel::domain::{FleetSnapshot, PassReason, PassSummary, ScopeName};
 use evenkeel::ports::{Clock, Event, EventSink, Heartbeats, RequestLog, ScopePorts};
 use evenkeel::runtime::{
-    Board, Pace, Reconciler, Settings, SystemClock, VirtualClock, Watcher, drive, nudger,
+    Alerter, Board, Pace, Reconciler, Settings, SystemClock, VirtualClock, Watcher, drive, nudger,
 };
 use evenkeel::sim::engine::api;
 use evenkeel::sim::engine::{Options, World as Engine};
@@ -105,6 +105,17 @@ impl EventSink for Recorder {
                 )
             }
             Event::WatchFailed { error, .. } => format!("watch failed: {error}"),
+            Event::Sent {
+                receiver, problem, ..
+            } => format!("sent: {receiver}: {problem:?}"),
+            Event::Alert { key, alert, .. } => format!(
+                "alert: {}: {} {}: {} [{}]",
+                key.subject,
+                key.kind,
+                alert.state.label(),
+                alert.reason,
+                alert.cause.as_deref().unwrap_or_default()
+            ),
             Event::Reloaded { problem } => format!("reloaded: {problem:?}"),
         };
         self.0.lock().unwrap().push(line);
@@ -139,7 +150,7 @@ pub struct World {
     pub requests: Arc<Requests>,
     pub faults: Arc<Faults>,
     pub board: Arc<Board>,
-    settings: watch::Sender<Arc<Settings>>,
+    pub settings: watch::Sender<Arc<Settings>>,
     ports: ScopePorts,
 }
 
@@ -245,12 +256,16 @@ impl World {
         };
         let passes = drive(self.reconciler(), nudges, pace(1), stop.clone());
         let looks = drive(watcher, no_nudges, pace(2), stop.clone());
+        let events = self.events.clone();
+        let alerter = Alerter::new(Arc::clone(&self.clock), events, Arc::clone(&self.board));
+        let (_, none) = nudger();
+        let alerts = drive(alerter, none, pace(3), stop.clone());
         let clock = Arc::clone(&self.clock);
         let end = async {
             clock.sleep(duration).await;
             stop.cancel();
         };
-        tokio::join!(passes, looks, end);
+        tokio::join!(passes, looks, alerts, end);
     }
 
     pub fn snapshot(&self) -> Arc<FleetSnapshot> {

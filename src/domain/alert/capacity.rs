@@ -1,0 +1,289 @@
+//! Demand against capacity: who is at the maximum, who wants more, and who will.
+
+use std::collections::VecDeque;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::super::activity::NotScaled;
+use super::super::alarm::{AlarmState, ObservedAlarm};
+use super::super::bounds::Capacity;
+use super::super::fleet::{ScopeSnapshot, TargetSnapshot};
+use super::super::metric::Datapoint;
+use super::super::policy::{Policy, PolicyKind};
+use super::super::target::TargetId;
+use super::{Condition, View};
+
+/// Values older than this say nothing about now.
+pub(super) const FRESH: TimeDelta = TimeDelta::minutes(6);
+/// A refusal older than this says nothing about now. AWS does not repeat the same one.
+const REFUSAL_COUNTS: TimeDelta = TimeDelta::minutes(10);
+/// What has begun goes on until the value is so much below its target.
+const EASED: f64 = 0.95;
+/// Points of the slope at the most, and at the least.
+const MOST_POINTS: usize = 20;
+const FEWEST_POINTS: usize = 8;
+/// So far ahead the slope is followed.
+const AHEAD_MINUTES: f64 = 30.0;
+/// So much of the change has to lie on the line.
+const STRAIGHT: f64 = 0.7;
+/// Below this share of the maximum a slope is nothing to tell of.
+const NEAR: f64 = 0.5;
+
+/// The newest value of a policy's metric, if it is of now.
+pub(super) fn fresh<'a>(id: &TargetId, policy: &Policy, view: View<'a>) -> Option<&'a Datapoint> {
+    let key = (id.clone(), policy.name.clone());
+    let point = view.scope.watch.values.get(&key)?;
+    (view.now.signed_duration_since(point.at) < FRESH).then_some(point)
+}
+
+/// The alarms of a policy that CloudWatch has.
+pub(super) fn alarms_of<'a>(
+    target: &'a TargetSnapshot,
+    policy: &Policy,
+    scope: &'a ScopeSnapshot,
+) -> impl Iterator<Item = &'a ObservedAlarm> {
+    let names = target.alarms.get(&policy.name).into_iter().flatten();
+    names.filter_map(|name| scope.watch.alarms.get(name))
+}
+
+/// The alarm that makes a policy add capacity, while it is in the state `ALARM`.
+pub(super) fn wants_more<'a>(
+    target: &'a TargetSnapshot,
+    policy: &Policy,
+    scope: &'a ScopeSnapshot,
+) -> Option<&'a ObservedAlarm> {
+    let adds = |alarm: &&ObservedAlarm| match &policy.kind {
+        PolicyKind::TargetTracking(_) => alarm.name.contains("-AlarmHigh-"),
+        PolicyKind::Step(step) => step.scaling.steps.iter().any(|s| s.adjustment > 0),
+    };
+    let mut alarms = alarms_of(target, policy, scope).filter(adds);
+    alarms.find(|alarm| alarm.state == AlarmState::Alarm)
+}
+
+fn at_max(target: &TargetSnapshot) -> Option<(Capacity, Capacity)> {
+    let running = target.running?.aim()?;
+    Some((running, target.effective.bounds.max()))
+}
+
+/// At the maximum *and* wanting more.
+pub(super) fn saturated(
+    id: &TargetId,
+    target: &TargetSnapshot,
+    was_firing: bool,
+    view: View<'_>,
+) -> Condition {
+    let Some((running, max)) = at_max(target) else {
+        return Condition::Unknown;
+    };
+    if running < max {
+        return Condition::Clear;
+    }
+    let refused = refused_at_max(id, view);
+    let mut known = false;
+    let mut worst: Option<(f64, &Policy, Option<DateTime<Utc>>)> = None;
+    for policy in &target.policies {
+        let alarm = wants_more(target, policy, view.scope);
+        let Some(point) = fresh(id, policy, view) else {
+            // The alarm alone tells that it wants more, but not how much.
+            if let Some(alarm) = alarm {
+                known = true;
+                worst = worst.or(Some((1.0, policy, alarm.since)));
+            }
+            continue;
+        };
+        known = true;
+        let ratio = point.value / policy.aim();
+        let above = match &policy.kind {
+            PolicyKind::TargetTracking(_) => ratio > if was_firing { EASED } else { 1.0 },
+            PolicyKind::Step(_) => alarm.is_some(),
+        };
+        let decided = alarm.is_some() || refused.is_some() || was_firing;
+        if above && decided && worst.is_none_or(|(most, ..)| ratio > most) {
+            worst = Some((ratio, policy, alarm.and_then(|a| a.since)));
+        }
+    }
+    match worst {
+        Some((ratio, policy, since)) => {
+            let reason = saturation_text(running, max, ratio, policy);
+            Condition::met(reason).since(since.or(refused))
+        }
+        None if known => Condition::Clear,
+        None => Condition::Unknown,
+    }
+}
+
+/// Units that are wanted above the maximum, as far as target tracking tells; `None` when there is no value of now.
+#[must_use]
+pub fn unmet_demand(
+    id: &TargetId,
+    target: &TargetSnapshot,
+    scope: &ScopeSnapshot,
+    now: DateTime<Utc>,
+) -> Option<u32> {
+    let current = target.running?.current?;
+    let max = target.effective.bounds.max();
+    let tracks = |p: &&Policy| matches!(p.kind, PolicyKind::TargetTracking(_));
+    let values = target.policies.iter().filter(tracks).filter_map(|policy| {
+        let point = scope.watch.values.get(&(id.clone(), policy.name.clone()))?;
+        let is_fresh = now.signed_duration_since(point.at) < FRESH;
+        is_fresh.then(|| point.value / policy.aim())
+    });
+    let ratio = values.fold(None, |most: Option<f64>, ratio| {
+        Some(most.map_or(ratio, |m| m.max(ratio)))
+    })?;
+    let wanted = crate::num::ceil_to_u32(f64::from(current.get()) * ratio);
+    Some(wanted.saturating_sub(max.get()))
+}
+
+fn saturation_text(running: Capacity, max: Capacity, ratio: f64, policy: &Policy) -> String {
+    let tracks = matches!(policy.kind, PolicyKind::TargetTracking(_));
+    let wanted = crate::num::ceil_to_u32(f64::from(running.get()) * ratio);
+    let missing = wanted.saturating_sub(max.get());
+    if tracks && missing > 0 {
+        format!(
+            "at the maximum, {max}, and {wanted} are wanted: {missing} are missing (policy `{}` is at {:.0} % of its target)",
+            policy.name,
+            ratio * 100.0
+        )
+    } else {
+        format!(
+            "at the maximum, {max}, and policy `{}` wants more",
+            policy.name
+        )
+    }
+}
+
+/// When AWS last refused to go above the maximum, if that was just now.
+fn refused_at_max(id: &TargetId, view: View<'_>) -> Option<DateTime<Utc>> {
+    let refusal = view.scope.watch.refusals.get(id)?;
+    let at_max = |reason: &NotScaled| matches!(reason, NotScaled::AtMax(_));
+    let young = view.now.signed_duration_since(refusal.started) < REFUSAL_COUNTS;
+    (young && refusal.not_scaled.iter().any(at_max)).then_some(refusal.started)
+}
+
+/// At the maximum for long, whatever is wanted.
+pub(super) fn at_maximum(target: &TargetSnapshot) -> Condition {
+    let Some((running, max)) = at_max(target) else {
+        return Condition::Unknown;
+    };
+    let bounds = target.effective.bounds;
+    if running < max || bounds.min() == bounds.max() {
+        return Condition::Clear;
+    }
+    Condition::met(format!("at the maximum, {max}"))
+}
+
+/// At zero, and work is waiting.
+pub(super) fn stuck_at_zero(id: &TargetId, target: &TargetSnapshot, view: View<'_>) -> Condition {
+    let Some(running) = target.running else {
+        return Condition::Unknown;
+    };
+    match (running.current, running.desired) {
+        (Some(Capacity::ZERO), Some(Capacity::ZERO)) => {}
+        // It is coming, or AWS tries in vain: each attempt asks for one, and takes it back.
+        (Some(Capacity::ZERO) | None, _) => return Condition::Unknown,
+        (Some(_), _) => return Condition::Clear,
+    }
+    for policy in &target.policies {
+        if let Some(alarm) = wants_more(target, policy, view.scope) {
+            let reason = format!(
+                "at zero, and the alarm of policy `{}` says that work is waiting",
+                policy.name
+            );
+            return Condition::met(reason).since(alarm.since);
+        }
+        if let Some(point) = fresh(id, policy, view).filter(|p| p.value > policy.aim()) {
+            let value = point.value;
+            let reason = format!(
+                "at zero, and policy `{}` is at {value:.1}, above its target of {:.1}",
+                policy.name,
+                policy.aim()
+            );
+            return Condition::met(reason);
+        }
+    }
+    Condition::Clear
+}
+
+/// What a target's load did lately, in units of its capacity.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Demand(VecDeque<(DateTime<Utc>, f64)>);
+
+impl Demand {
+    /// Notes what the first policy with a value says, once per value.
+    pub(super) fn note(&mut self, id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) {
+        let tracks = |p: &&Policy| matches!(p.kind, PolicyKind::TargetTracking(_));
+        let Some(policy) = target.policies.iter().find(tracks) else {
+            return;
+        };
+        let key = (id.clone(), policy.name.clone());
+        let current = target.running.and_then(|r| r.current);
+        let (Some(point), Some(current)) = (scope.watch.values.get(&key), current) else {
+            return;
+        };
+        if self.0.back().is_some_and(|(at, _)| *at >= point.at) {
+            return;
+        }
+        let demand = f64::from(current.get()) * point.value / policy.aim();
+        self.0.push_back((point.at, demand));
+        if self.0.len() > MOST_POINTS {
+            self.0.pop_front();
+        }
+    }
+
+    /// Demand now, its slope in units a minute, and how straight the line is, 0 to 1.
+    fn line(&self) -> Option<(f64, f64, f64)> {
+        let (first, _) = self.0.front()?;
+        let minutes = |at: &DateTime<Utc>| {
+            crate::num::from_i64(at.signed_duration_since(first).num_seconds()) / 60.0
+        };
+        if self.0.len() < FEWEST_POINTS {
+            return None;
+        }
+        let n = crate::num::from_usize(self.0.len());
+        let points = || self.0.iter().map(|(at, y)| (minutes(at), *y));
+        let (mean_x, mean_y) = (
+            points().map(|(x, _)| x).sum::<f64>() / n,
+            points().map(|(_, y)| y).sum::<f64>() / n,
+        );
+        let sum = |f: fn(f64, f64) -> f64| points().map(|(x, y)| f(x - mean_x, y - mean_y)).sum();
+        let (xx, xy, yy): (f64, f64, f64) =
+            (sum(|x, _| x * x), sum(|x, y| x * y), sum(|_, y| y * y));
+        if xx <= 0.0 || yy <= 0.0 {
+            return None;
+        }
+        let slope = xy / xx;
+        let last = points().map(|(x, _)| x).fold(0.0, f64::max);
+        let now = mean_y + slope * (last - mean_x);
+        Some((now, slope, xy * xy / (xx * yy)))
+    }
+}
+
+/// At this slope the maximum will be too little soon.
+pub(super) fn predicted(target: &TargetSnapshot, demand: &Demand, now: DateTime<Utc>) -> Condition {
+    let Some((running, max)) = at_max(target) else {
+        return Condition::Unknown;
+    };
+    // What is there already is another alert's.
+    if running >= max {
+        return Condition::Clear;
+    }
+    let stale = |at: &DateTime<Utc>| now.signed_duration_since(*at) >= FRESH;
+    if demand.0.back().is_none_or(|(at, _)| stale(at)) {
+        return Condition::Unknown;
+    }
+    let Some((wanted, slope, straightness)) = demand.line() else {
+        return Condition::Clear;
+    };
+    let most = f64::from(max.get());
+    let minutes = (most - wanted) / slope;
+    let is_soon = slope > 0.0 && minutes <= AHEAD_MINUTES;
+    if !is_soon || straightness < STRAIGHT || wanted < most * NEAR {
+        return Condition::Clear;
+    }
+    Condition::met(format!(
+        "{wanted:.1} of at most {max} are wanted, {:.1} more every 10 minutes: the maximum is reached in {:.0} minutes",
+        slope * 10.0,
+        minutes.max(0.0)
+    ))
+}

@@ -1,0 +1,344 @@
+//! The conditions, one function each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::super::activity::{Activity, ActivityStatus};
+use super::super::alarm::AlarmState;
+use super::super::bounds::Capacity;
+use super::super::endpoint::Running;
+use super::super::fleet::TargetSnapshot;
+use super::super::lint::Rule;
+use super::super::note::Note;
+use super::super::plan::Verdict;
+use super::super::schedule::ScheduleOutcome;
+use super::super::target::TargetId;
+use super::capacity::{Demand, alarms_of, at_maximum, fresh, predicted, saturated, stuck_at_zero};
+use super::failure::{Refusal, refusal_of};
+use super::thrash::thrashing;
+use super::{AlertKey, AlertKind, Condition, Subject, View};
+
+/// An activity that failed is told of for so long, unless a later one works.
+const FAILURE_COUNTS: TimeDelta = TimeDelta::hours(1);
+/// A capacity that was reset is told of for so long, unless it comes back.
+const RESET_COUNTS: TimeDelta = TimeDelta::hours(1);
+/// A change that never came is told of for so long.
+const MISSED_COUNTS: TimeDelta = TimeDelta::hours(1);
+/// A look or a pass that is older than this is one that should have been followed by another.
+const OVERDUE: TimeDelta = TimeDelta::minutes(5);
+
+/// How every condition of a scope stands.
+pub(super) fn all(
+    view: View<'_>,
+    demand: &BTreeMap<TargetId, Demand>,
+    firing: &BTreeSet<AlertKey>,
+) -> Vec<(AlertKey, Condition)> {
+    let mut all = vec![(
+        key(AlertKind::EvenkeelUnhealthy, Subject::Scope),
+        unhealthy(view),
+    )];
+    for endpoint in &view.scope.unscaled {
+        let subject = Subject::Endpoint(endpoint.clone());
+        let condition =
+            Condition::met("no variant of it is declared or registered: nobody scales it");
+        all.push((key(AlertKind::UnmanagedEndpoint, subject), condition));
+    }
+    // An endpoint that is managed now is not in that list any more: its alert is over.
+    for held in firing
+        .iter()
+        .filter(|k| k.kind == AlertKind::UnmanagedEndpoint)
+    {
+        if !all.iter().any(|(key, _)| key == held) {
+            all.push((held.clone(), Condition::Clear));
+        }
+    }
+    for (id, target) in &view.scope.targets {
+        for kind in AlertKind::ALL {
+            let key = key(kind, Subject::Target(id.clone()));
+            let was_firing = firing.contains(&key);
+            let demand = demand.get(id);
+            if let Some(condition) = of_target(kind, id, target, demand, was_firing, view) {
+                all.push((key, condition));
+            }
+        }
+    }
+    all
+}
+
+fn key(kind: AlertKind, subject: Subject) -> AlertKey {
+    AlertKey { kind, subject }
+}
+
+fn of_target(
+    kind: AlertKind,
+    id: &TargetId,
+    target: &TargetSnapshot,
+    demand: Option<&Demand>,
+    was_firing: bool,
+    view: View<'_>,
+) -> Option<Condition> {
+    let changes = view
+        .scope
+        .watch
+        .changes
+        .get(id)
+        .map_or(&[][..], Vec::as_slice);
+    Some(match kind {
+        AlertKind::Thrashing => thrashing(target, changes, was_firing, view.now),
+        AlertKind::MaxCapacitySaturated => saturated(id, target, was_firing, view),
+        AlertKind::AtMaxCapacity => at_maximum(target),
+        AlertKind::SaturationPredicted => predicted(target, demand?, view.now),
+        AlertKind::ScalingFailed => scaling_failed(view.scope.watch.activities.get(id), view.now),
+        AlertKind::ScalingStuck => scaling_stuck(view.scope.watch.activities.get(id)),
+        AlertKind::ScheduleNotApplied => schedule_not_applied(target, view.now),
+        AlertKind::DriftUnresolved => drift_unresolved(target, view),
+        AlertKind::MetricsStale => metrics_stale(id, target, view),
+        AlertKind::ScaleInBlocked => scale_in_blocked(target),
+        AlertKind::AlarmTampered => alarm_tampered(target, view),
+        AlertKind::ScalingSuspended => scaling_suspended(target),
+        AlertKind::CapacityReset => capacity_reset(target, view.now),
+        AlertKind::StuckAtZero => stuck_at_zero(id, target, view),
+        AlertKind::UnmanagedEndpoint | AlertKind::EvenkeelUnhealthy => return None,
+    })
+}
+
+fn young(at: DateTime<Utc>, now: DateTime<Utc>, counts: TimeDelta) -> bool {
+    now.signed_duration_since(at) < counts
+}
+
+fn scaling_failed(last: Option<&Activity>, now: DateTime<Utc>) -> Condition {
+    let Some(last) = last else {
+        return Condition::Clear;
+    };
+    match last.status {
+        // It may fail as the one before did.
+        ActivityStatus::Pending | ActivityStatus::InProgress | ActivityStatus::Unknown => {
+            return Condition::Unknown;
+        }
+        ActivityStatus::Successful | ActivityStatus::Overridden => return Condition::Clear,
+        ActivityStatus::Failed | ActivityStatus::Unfulfilled => {}
+    }
+    let ended = last.ended.unwrap_or(last.started);
+    let refusal = refusal_of(last);
+    // A scheduled action that met a busy endpoint is its schedule's affair.
+    if !young(ended, now, FAILURE_COUNTS) || refusal == Refusal::Busy {
+        return Condition::Clear;
+    }
+    let what = last.description.trim_end_matches('.');
+    let message = last
+        .status_message
+        .as_deref()
+        .unwrap_or("AWS says nothing more");
+    Condition::met(format!("{what} failed: {message}"))
+        .since(Some(ended))
+        .because(refusal.text())
+}
+
+fn scaling_stuck(last: Option<&Activity>) -> Condition {
+    match last {
+        Some(last) if !last.status.is_final() => {
+            let what = last.description.trim_end_matches('.');
+            let since = last.started.format("%H:%M UTC");
+            Condition::met(format!("{what} is in progress since {since}")).since(Some(last.started))
+        }
+        _ => Condition::Clear,
+    }
+}
+
+fn schedule_not_applied(target: &TargetSnapshot, now: DateTime<Utc>) -> Condition {
+    let Some(run) = &target.last_change else {
+        return Condition::Clear;
+    };
+    let (bounds, due) = (run.effective.bounds, run.due.format("%Y-%m-%d %H:%M UTC"));
+    let what = match run.outcome {
+        ScheduleOutcome::Applied | ScheduleOutcome::Found | ScheduleOutcome::Mended => {
+            return Condition::Clear;
+        }
+        ScheduleOutcome::Waiting => "are still to be set",
+        ScheduleOutcome::Failed => "could not be set",
+        ScheduleOutcome::Missed if young(run.at, now, MISSED_COUNTS) => "were never set",
+        ScheduleOutcome::Missed => return Condition::Clear,
+    };
+    let source = &run.effective.min_source;
+    let cause = match (&target.verdict, &target.failure) {
+        (_, Some(failure)) => Some(failure.error.clone()),
+        (Verdict::Waiting(wait), None) => Some(format!("it waits: {}", wait.label())),
+        _ => None,
+    };
+    Condition::met(format!("bounds {bounds} by {source}, due {due}, {what}"))
+        .since(Some(run.due))
+        .because(cause)
+}
+
+fn drift_unresolved(target: &TargetSnapshot, view: View<'_>) -> Condition {
+    if let Some(conflict) = target.conflict {
+        return Condition::met(format!(
+            "someone keeps changing it back: mended {} times within the hour, left alone until {}",
+            conflict.corrections,
+            conflict.until.format("%H:%M UTC")
+        ));
+    }
+    if let Some(failure) = target.failure.as_ref().filter(|_| view.enforces()) {
+        let times = failure.times;
+        return Condition::met(format!(
+            "writes failed {times} times in a row: {}",
+            failure.error
+        ));
+    }
+    match &target.verdict {
+        Verdict::Changes => Condition::met("AWS holds it differently than the config says"),
+        Verdict::Converged | Verdict::Held => Condition::Clear,
+        Verdict::Waiting(_) => Condition::Unknown,
+    }
+}
+
+fn metrics_stale(id: &TargetId, target: &TargetSnapshot, view: View<'_>) -> Condition {
+    let watch = &view.scope.watch;
+    // Who does not see can not say that there is nothing.
+    let sees = watch.at.is_some_and(|at| young(at, view.now, OVERDUE)) && watch.problems.is_empty();
+    let current = target.running.and_then(|r| r.current);
+    if !sees || current.is_none() || target.registered.is_none() {
+        return Condition::Unknown;
+    }
+    // Nothing runs, and nothing publishes.
+    if current == Some(Capacity::ZERO) {
+        return Condition::Clear;
+    }
+    let mut silent = Vec::new();
+    let mut since = None;
+    for policy in &target.policies {
+        let mut alarms = alarms_of(target, policy, view.scope).peekable();
+        if fresh(id, policy, view).is_some() || alarms.peek().is_none() {
+            continue;
+        }
+        let states: Vec<_> = alarms.map(|a| (a.state, a.since)).collect();
+        if states
+            .iter()
+            .all(|(state, _)| *state == AlarmState::InsufficientData)
+        {
+            silent.push(format!("`{}`", policy.name));
+            since = since.max(states.iter().filter_map(|(_, since)| *since).max());
+        }
+    }
+    if silent.is_empty() {
+        return Condition::Clear;
+    }
+    let policies = silent.join(", ");
+    Condition::met(format!(
+        "the metric of {policies} has no data, and its alarms have too little: AWS scales in neither direction"
+    ))
+    .since(since)
+}
+
+fn scale_in_blocked(target: &TargetSnapshot) -> Condition {
+    let Some(running) = target.running.and_then(Running::aim) else {
+        return Condition::Unknown;
+    };
+    if running <= target.effective.bounds.min() {
+        return Condition::Clear;
+    }
+    let veto = target
+        .findings
+        .iter()
+        .find(|f| f.rule == Rule::VetoingPolicy);
+    veto.map_or(Condition::Clear, |finding| {
+        Condition::met(format!("{running} run: {}", finding.what))
+            .because(Some(finding.rule.remedy().to_owned()))
+    })
+}
+
+fn alarm_tampered(target: &TargetSnapshot, view: View<'_>) -> Condition {
+    let mut faults = Vec::new();
+    for policy in &target.policies {
+        for name in target.alarms.get(&policy.name).into_iter().flatten() {
+            let fault = match view.scope.watch.alarms.get(name) {
+                None if view.scope.watch.gone.contains(name) => "was deleted",
+                Some(alarm) if !alarm.actions_enabled => "has its actions switched off",
+                Some(alarm) if alarm.actions.is_empty() => "triggers nothing any more",
+                _ => continue,
+            };
+            faults.push(format!(
+                "alarm `{name}` of policy `{}` {fault}",
+                policy.name
+            ));
+        }
+    }
+    if faults.is_empty() {
+        Condition::Clear
+    } else {
+        Condition::met(faults.join("; "))
+    }
+}
+
+fn scaling_suspended(target: &TargetSnapshot) -> Condition {
+    let unasked = target.notes.iter().find_map(|note| {
+        if let Note::Suspended(kinds) = note {
+            Some(kinds)
+        } else {
+            None
+        }
+    });
+    unasked.map_or(Condition::Clear, |kinds| {
+        Condition::met(format!(
+            "AWS has {kinds} suspended, and neither the config nor a hold asks for it"
+        ))
+    })
+}
+
+fn capacity_reset(target: &TargetSnapshot, now: DateTime<Utc>) -> Condition {
+    let Some(reset) = &target.reset else {
+        return Condition::Clear;
+    };
+    let is_back = target
+        .running
+        .and_then(|r| r.current)
+        .is_some_and(|current| current >= reset.from);
+    if is_back || !young(reset.at, now, RESET_COUNTS) {
+        return Condition::Clear;
+    }
+    Condition::met(format!(
+        "an update to endpoint config {} dropped capacity from {} to {}",
+        reset.config, reset.from, reset.to
+    ))
+    .since(Some(reset.at))
+    .because(Some(
+        "whoever made it did not set RetainAllVariantProperties".to_owned(),
+    ))
+}
+
+fn unhealthy(view: View<'_>) -> Condition {
+    let started = view.fleet.started;
+    let overdue = |at: Option<DateTime<Utc>>| !young(at.unwrap_or(started), view.now, OVERDUE);
+    let mut faults = Vec::new();
+    if let Some(problem) = &view.fleet.config.problem {
+        let first = problem.lines().next().unwrap_or_default();
+        faults.push(format!(
+            "the config was not reloaded ({first}), and an older one is in force"
+        ));
+    }
+    let said = |problems: Option<&String>| problems.map(|p| format!(": {p}")).unwrap_or_default();
+    if overdue(view.scope.last_success) {
+        let problems = view
+            .scope
+            .last_pass
+            .as_ref()
+            .and_then(|pass| pass.problems.first());
+        faults.push(format!(
+            "no pass did all that it was there for in 5 minutes{}",
+            said(problems)
+        ));
+    }
+    if overdue(view.scope.watch.at) {
+        let problems = view.scope.watch.problems.first();
+        faults.push(format!(
+            "metrics, alarms and activities were not read in 5 minutes{}",
+            said(problems)
+        ));
+    }
+    if faults.is_empty() {
+        Condition::Clear
+    } else {
+        Condition::met(faults.join("; "))
+    }
+}

@@ -1,0 +1,93 @@
+//! Looks at the snapshot for what is wrong, and tells when that begins and ends.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use super::board::Board;
+use super::drive::{Again, Task};
+use crate::domain::{AlertState, Alerts, Detectors, PassReason, ScopeName};
+use crate::ports::{Clock, Event, EventSink};
+
+/// How often it looks: what it looks at is in memory, and what the watcher finds is to be told soon.
+const INTERVAL: Duration = Duration::from_secs(15);
+
+/// Finds and tells alerts of all scopes.
+#[derive(Debug)]
+pub struct Alerter {
+    clock: Arc<dyn Clock>,
+    events: Arc<dyn EventSink>,
+    board: Arc<Board>,
+    scopes: BTreeMap<ScopeName, Detectors>,
+}
+
+impl Alerter {
+    /// An alerter for whatever is on the board.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, events: Arc<dyn EventSink>, board: Arc<Board>) -> Self {
+        Self {
+            clock,
+            events,
+            board,
+            scopes: BTreeMap::new(),
+        }
+    }
+
+    /// Looks once.
+    pub fn look(&mut self) {
+        let now = self.clock.now();
+        let fleet = self.board.current();
+        for (name, scope) in &fleet.scopes {
+            let detectors = self.scopes.entry(name.clone()).or_default();
+            let alerts = detectors.look(&fleet, name, now);
+            self.tell(name, &scope.alerts, &alerts);
+            if scope.alerts != alerts {
+                self.board.update_scope(name, |scope| scope.alerts = alerts);
+            }
+        }
+    }
+
+    /// Tells what began to fire, and what is over.
+    fn tell(&self, scope: &ScopeName, before: &Alerts, after: &Alerts) {
+        let fires = |state: AlertState| matches!(state, AlertState::Firing { .. });
+        for (key, alert) in after {
+            let fired = before.get(key).is_some_and(|a| fires(a.state));
+            if fires(alert.state) != fired {
+                self.events.emit(&Event::Alert { scope, key, alert });
+            }
+        }
+        // What has gone together with its target is over too.
+        for (key, alert) in before.iter().filter(|(key, _)| !after.contains_key(*key)) {
+            if fires(alert.state) {
+                let mut over = alert.clone();
+                over.state = AlertState::Resolved {
+                    at: self.clock.now(),
+                };
+                self.events.emit(&Event::Alert {
+                    scope,
+                    key,
+                    alert: &over,
+                });
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Task for Alerter {
+    fn name(&self) -> String {
+        "alerts".to_owned()
+    }
+
+    fn interval(&self) -> Duration {
+        INTERVAL
+    }
+
+    async fn activate(&mut self, _reason: PassReason, _stop: &CancellationToken) -> Option<Again> {
+        self.look();
+        None
+    }
+}

@@ -1,0 +1,73 @@
+//! Alerts in words and as JSON.
+
+use serde_json::{Value, json};
+
+use crate::domain::{Alert, AlertKey, AlertState, Alerts, Subject};
+
+/// An alert in one line, with its subject.
+#[must_use]
+pub fn alert_text(key: &AlertKey, alert: &Alert) -> String {
+    let state = match alert.state {
+        AlertState::Pending => " (pending)",
+        AlertState::Firing { .. } => "",
+        AlertState::Resolved { .. } => " is over",
+    };
+    format!("{}: {}{state}: {}", key.subject, key.kind, because(alert))
+}
+
+/// What is wrong, and why.
+fn because(alert: &Alert) -> String {
+    let inhibited = alert
+        .inhibited_by
+        .map(|kind| format!(" (inhibited by {kind})"))
+        .unwrap_or_default();
+    match &alert.cause {
+        Some(cause) => format!("{}; likely cause: {cause}{inhibited}", alert.reason),
+        None => format!("{}{inhibited}", alert.reason),
+    }
+}
+
+/// Alerts that are not over, those that fire first, in one line each.
+#[must_use]
+pub fn alert_lines(alerts: &Alerts) -> Vec<(AlertState, String)> {
+    let is_over = |alert: &Alert| matches!(alert.state, AlertState::Resolved { .. });
+    let mut standing: Vec<_> = alerts.iter().filter(|(_, alert)| !is_over(alert)).collect();
+    standing.sort_by_key(|(key, alert)| {
+        let quiet = alert.state == AlertState::Pending || alert.inhibited_by.is_some();
+        (quiet, key.kind.urgency(), key.kind)
+    });
+    standing
+        .into_iter()
+        .map(|(key, alert)| (alert.state, alert_text(key, alert)))
+        .collect()
+}
+
+/// Alerts of a scope as JSON.
+#[must_use]
+pub fn alerts_json(alerts: &Alerts) -> Value {
+    let one = |(key, alert): (&AlertKey, &Alert)| {
+        let subject = match &key.subject {
+            Subject::Scope => Value::Null,
+            Subject::Endpoint(endpoint) => json!(endpoint.as_str()),
+            Subject::Target(target) => json!(target.to_string()),
+        };
+        let (fired, resolved) = match alert.state {
+            AlertState::Pending => (None, None),
+            AlertState::Firing { since } => (Some(since), None),
+            AlertState::Resolved { at } => (None, Some(at)),
+        };
+        json!({
+            "alert": key.kind.name(),
+            "urgency": key.kind.urgency().label(),
+            "subject": subject,
+            "state": alert.state.label(),
+            "since": alert.since.to_rfc3339(),
+            "fired": fired.map(|at| at.to_rfc3339()),
+            "resolved": resolved.map(|at| at.to_rfc3339()),
+            "reason": alert.reason,
+            "cause": alert.cause,
+            "inhibited_by": alert.inhibited_by.map(crate::domain::AlertKind::name),
+        })
+    };
+    alerts.iter().map(one).collect()
+}
