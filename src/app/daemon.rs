@@ -114,7 +114,12 @@ impl Daemon {
 
     fn start_alerts(&self, heartbeats: &Arc<Heartbeats>, seed: u64, supervisor: &mut Supervisor) {
         let events: Arc<dyn EventSink> = self.telemetry.clone();
-        let alerter = Alerter::new(Arc::clone(&self.clock), events, Arc::clone(&self.board));
+        let alerter = Alerter::new(
+            Arc::clone(&self.clock),
+            events,
+            Arc::clone(&self.board),
+            self.settings.subscribe(),
+        );
         let pace = Pace {
             clock: Arc::clone(&self.clock),
             heartbeats: Arc::clone(heartbeats),

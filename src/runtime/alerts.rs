@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::Settings;
 use super::board::Board;
 use super::drive::{Again, Task};
 use crate::domain::{AlertState, Alerts, Detectors, PassReason, ScopeName};
@@ -15,23 +18,33 @@ use crate::ports::{Clock, Event, EventSink};
 /// How often it looks: what it looks at is in memory, and what the watcher finds is to be told soon.
 const INTERVAL: Duration = Duration::from_secs(15);
 
+/// A look or a pass that is older than this is missing its successor.
+const OVERDUE: TimeDelta = TimeDelta::minutes(5);
+
 /// Finds and tells alerts of all scopes.
 #[derive(Debug)]
 pub struct Alerter {
     clock: Arc<dyn Clock>,
     events: Arc<dyn EventSink>,
     board: Arc<Board>,
+    settings: watch::Receiver<Arc<Settings>>,
     scopes: BTreeMap<ScopeName, Detectors>,
 }
 
 impl Alerter {
     /// An alerter for whatever is on the board.
     #[must_use]
-    pub fn new(clock: Arc<dyn Clock>, events: Arc<dyn EventSink>, board: Arc<Board>) -> Self {
+    pub fn new(
+        clock: Arc<dyn Clock>,
+        events: Arc<dyn EventSink>,
+        board: Arc<Board>,
+        settings: watch::Receiver<Arc<Settings>>,
+    ) -> Self {
         Self {
             clock,
             events,
             board,
+            settings,
             scopes: BTreeMap::new(),
         }
     }
@@ -40,14 +53,23 @@ impl Alerter {
     pub fn look(&mut self) {
         let now = self.clock.now();
         let fleet = self.board.current();
+        let overdue = self.overdue();
         for (name, scope) in &fleet.scopes {
             let detectors = self.scopes.entry(name.clone()).or_default();
-            let alerts = detectors.look(&fleet, name, now);
+            let alerts = detectors.look(&fleet, name, now, overdue);
             self.tell(name, &scope.alerts, &alerts);
             if scope.alerts != alerts {
                 self.board.update_scope(name, |scope| scope.alerts = alerts);
             }
         }
+    }
+
+    /// Three intervals without a look or a pass are too many, however long they are.
+    fn overdue(&self) -> TimeDelta {
+        let settings = self.settings.borrow();
+        let slowest = settings.reconcile_interval.max(settings.watch_interval);
+        let three = TimeDelta::from_std(slowest.saturating_mul(3)).unwrap_or(OVERDUE);
+        three.max(OVERDUE)
     }
 
     /// Tells what began to fire, and what is over.

@@ -64,6 +64,11 @@ pub(super) fn unscaled(fleet: &DesiredFleet, observed: &Observation) -> Option<V
     if observed.gap(&Part::Targets).is_some() || observed.gap(&Part::Endpoints).is_some() {
         return None;
     }
+    // The endpoint of a component is not known while components are not read.
+    let homeless = |id: &TargetId| observed.endpoint_of(id).is_none();
+    if observed.gap(&Part::Components).is_some() || observed.targets.keys().any(homeless) {
+        return None;
+    }
     let scaled: BTreeSet<&EndpointName> = fleet
         .targets
         .keys()

@@ -47,6 +47,13 @@ impl Dues {
         self.last.get(target)
     }
 
+    /// Nothing is owed by who does not write.
+    pub(super) fn forget(&mut self) {
+        self.known.clear();
+        self.owed.clear();
+        self.last.clear();
+    }
+
     /// Notes what has become due since it was called last.
     pub(super) fn look(&mut self, planned: &Plan, fleet: &DesiredFleet) {
         let now = planned.at;
@@ -54,6 +61,8 @@ impl Dues {
             let target = fleet.targets.get(&entry.id);
             let Some(target) = target.filter(|target| !target.schedules.is_empty()) else {
                 self.known.remove(&entry.id);
+                self.owed.remove(&entry.id);
+                self.last.remove(&entry.id);
                 continue;
             };
             let bounds = entry.effective.bounds;

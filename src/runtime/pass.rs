@@ -238,8 +238,9 @@ impl Reconciler {
 
     /// Notes what schedules have made due; who only observes owes nothing.
     fn owe(&mut self, planned: &Plan, fleet: &DesiredFleet, mode: Mode) {
-        if mode == Mode::Enforce {
-            self.dues.look(planned, fleet);
+        match mode {
+            Mode::Enforce => self.dues.look(planned, fleet),
+            Mode::Observe => self.dues.forget(),
         }
     }
 

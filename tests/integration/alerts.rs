@@ -108,8 +108,8 @@ async fn at_the_maximum_and_wanting_more_fires_with_numbers_and_resolves() {
         assert!(matches!(alert.state, AlertState::Firing { .. }));
         assert_eq!(
             alert.reason,
-            "at the maximum, 3, and 5 are wanted: 2 are missing (policy `evenkeel-invocations_per_instance` is at 167 % \
-             of its target)"
+            "at the maximum, 3, and 5 are wanted: 2 are missing (policy \
+             `evenkeel-invocations_per_instance` is at 167 % of its target)"
         );
         let at_max = of_chat(&world, AlertKind::AtMaxCapacity).unwrap();
         assert_eq!(at_max.inhibited_by, Some(AlertKind::MaxCapacitySaturated));

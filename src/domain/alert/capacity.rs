@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::super::activity::NotScaled;
-use super::super::alarm::{AlarmState, ObservedAlarm};
+use super::super::alarm::{AlarmState, Comparison, ObservedAlarm};
 use super::super::bounds::Capacity;
 use super::super::fleet::{ScopeSnapshot, TargetSnapshot};
 use super::super::metric::Datapoint;
@@ -54,15 +54,27 @@ pub(super) fn wants_more<'a>(
 ) -> Option<&'a ObservedAlarm> {
     let adds = |alarm: &&ObservedAlarm| match &policy.kind {
         PolicyKind::TargetTracking(_) => alarm.name.contains("-AlarmHigh-"),
-        PolicyKind::Step(step) => step.scaling.steps.iter().any(|s| s.adjustment > 0),
+        // An exact capacity is above zero also where it scales in.
+        PolicyKind::Step(step) => match step.alarm.comparison {
+            Comparison::Greater | Comparison::GreaterOrEqual => {
+                step.scaling.steps.iter().any(|s| s.adjustment > 0)
+            }
+            Comparison::Less | Comparison::LessOrEqual => false,
+        },
     };
     let mut alarms = alarms_of(target, policy, scope).filter(adds);
     alarms.find(|alarm| alarm.state == AlarmState::Alarm)
 }
 
+/// What is asked for, and the maximum: AWS's own, which is what it stops at, or else the one that is due.
 fn at_max(target: &TargetSnapshot) -> Option<(Capacity, Capacity)> {
     let running = target.running?.aim()?;
-    Some((running, target.effective.bounds.max()))
+    Some((running, maximum(target)))
+}
+
+fn maximum(target: &TargetSnapshot) -> Capacity {
+    let held = target.registered.as_ref().map(|held| held.max);
+    held.unwrap_or(target.effective.bounds.max())
 }
 
 /// At the maximum *and* wanting more.
@@ -78,6 +90,12 @@ pub(super) fn saturated(
     if running < max {
         return Condition::Clear;
     }
+    // What was asked for is still starting: whether it will do shows when it serves.
+    let serving = target.running.and_then(|r| r.current).unwrap_or(running);
+    if serving < max && refused_at_max(id, view).is_none() {
+        return Condition::Unknown;
+    }
+    let running = serving;
     let refused = refused_at_max(id, view);
     let mut known = false;
     let mut worst: Option<(f64, &Policy, Option<DateTime<Utc>>)> = None;
@@ -121,7 +139,7 @@ pub fn unmet_demand(
     now: DateTime<Utc>,
 ) -> Option<u32> {
     let current = target.running?.current?;
-    let max = target.effective.bounds.max();
+    let max = maximum(target);
     let tracks = |p: &&Policy| matches!(p.kind, PolicyKind::TargetTracking(_));
     let values = target.policies.iter().filter(tracks).filter_map(|policy| {
         let point = scope.watch.values.get(&(id.clone(), policy.name.clone()))?;
@@ -141,7 +159,8 @@ fn saturation_text(running: Capacity, max: Capacity, ratio: f64, policy: &Policy
     let missing = wanted.saturating_sub(max.get());
     if tracks && missing > 0 {
         format!(
-            "at the maximum, {max}, and {wanted} are wanted: {missing} are missing (policy `{}` is at {:.0} % of its target)",
+            "at the maximum, {max}, and {wanted} are wanted: {missing} are missing (policy `{}` is at {:.0} % of its \
+             target)",
             policy.name,
             ratio * 100.0
         )
@@ -213,12 +232,12 @@ impl Demand {
     /// Notes what the first policy with a value says, once per value.
     pub(super) fn note(&mut self, id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) {
         let tracks = |p: &&Policy| matches!(p.kind, PolicyKind::TargetTracking(_));
-        let Some(policy) = target.policies.iter().find(tracks) else {
-            return;
-        };
-        let key = (id.clone(), policy.name.clone());
+        let mut values = target.policies.iter().filter(tracks).filter_map(|policy| {
+            let key = (id.clone(), policy.name.clone());
+            Some((policy, scope.watch.values.get(&key)?))
+        });
         let current = target.running.and_then(|r| r.current);
-        let (Some(point), Some(current)) = (scope.watch.values.get(&key), current) else {
+        let (Some((policy, point)), Some(current)) = (values.next(), current) else {
             return;
         };
         if self.0.back().is_some_and(|(at, _)| *at >= point.at) {

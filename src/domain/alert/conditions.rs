@@ -8,10 +8,11 @@ use super::super::activity::{Activity, ActivityStatus};
 use super::super::alarm::AlarmState;
 use super::super::bounds::Capacity;
 use super::super::endpoint::Running;
-use super::super::fleet::TargetSnapshot;
+use super::super::fleet::{PassOutcome, TargetSnapshot};
 use super::super::lint::Rule;
 use super::super::note::Note;
 use super::super::plan::Verdict;
+use super::super::policy::{Policy, PolicyKind};
 use super::super::schedule::ScheduleOutcome;
 use super::super::target::TargetId;
 use super::capacity::{Demand, alarms_of, at_maximum, fresh, predicted, saturated, stuck_at_zero};
@@ -23,10 +24,6 @@ use super::{AlertKey, AlertKind, Condition, Subject, View};
 const FAILURE_COUNTS: TimeDelta = TimeDelta::hours(1);
 /// A capacity that was reset is told of for so long, unless it comes back.
 const RESET_COUNTS: TimeDelta = TimeDelta::hours(1);
-/// A change that never came is told of for so long.
-const MISSED_COUNTS: TimeDelta = TimeDelta::hours(1);
-/// A look or a pass that is older than this is one that should have been followed by another.
-const OVERDUE: TimeDelta = TimeDelta::minutes(5);
 
 /// How every condition of a scope stands.
 pub(super) fn all(
@@ -90,12 +87,13 @@ fn of_target(
         AlertKind::AtMaxCapacity => at_maximum(target),
         AlertKind::SaturationPredicted => predicted(target, demand?, view.now),
         AlertKind::ScalingFailed => scaling_failed(view.scope.watch.activities.get(id), view.now),
-        AlertKind::ScalingStuck => scaling_stuck(view.scope.watch.activities.get(id)),
-        AlertKind::ScheduleNotApplied => schedule_not_applied(target, view.now),
+        AlertKind::ScalingStuck if sees(view) => scaling_stuck(view.scope.watch.activities.get(id)),
+        AlertKind::AlarmTampered if sees(view) => alarm_tampered(target, view),
+        AlertKind::ScalingStuck | AlertKind::AlarmTampered => Condition::Unknown,
+        AlertKind::ScheduleNotApplied => schedule_not_applied(target),
         AlertKind::DriftUnresolved => drift_unresolved(target, view),
         AlertKind::MetricsStale => metrics_stale(id, target, view),
         AlertKind::ScaleInBlocked => scale_in_blocked(target),
-        AlertKind::AlarmTampered => alarm_tampered(target, view),
         AlertKind::ScalingSuspended => scaling_suspended(target),
         AlertKind::CapacityReset => capacity_reset(target, view.now),
         AlertKind::StuckAtZero => stuck_at_zero(id, target, view),
@@ -107,6 +105,12 @@ fn young(at: DateTime<Utc>, now: DateTime<Utc>, counts: TimeDelta) -> bool {
     now.signed_duration_since(at) < counts
 }
 
+/// Whether alarms, values and activities are of now. Who does not see can not say that there is nothing.
+fn sees(view: View<'_>) -> bool {
+    let watch = &view.scope.watch;
+    watch.at.is_some_and(|at| young(at, view.now, view.overdue)) && watch.problems.is_empty()
+}
+
 fn scaling_failed(last: Option<&Activity>, now: DateTime<Utc>) -> Condition {
     let Some(last) = last else {
         return Condition::Clear;
@@ -114,6 +118,10 @@ fn scaling_failed(last: Option<&Activity>, now: DateTime<Utc>) -> Condition {
     match last.status {
         // It may fail as the one before did.
         ActivityStatus::Pending | ActivityStatus::InProgress | ActivityStatus::Unknown => {
+            return Condition::Unknown;
+        }
+        // Bounds that were set say nothing of capacity that could not be.
+        ActivityStatus::Successful | ActivityStatus::Overridden if last.capacity().is_none() => {
             return Condition::Unknown;
         }
         ActivityStatus::Successful | ActivityStatus::Overridden => return Condition::Clear,
@@ -146,7 +154,7 @@ fn scaling_stuck(last: Option<&Activity>) -> Condition {
     }
 }
 
-fn schedule_not_applied(target: &TargetSnapshot, now: DateTime<Utc>) -> Condition {
+fn schedule_not_applied(target: &TargetSnapshot) -> Condition {
     let Some(run) = &target.last_change else {
         return Condition::Clear;
     };
@@ -156,14 +164,15 @@ fn schedule_not_applied(target: &TargetSnapshot, now: DateTime<Utc>) -> Conditio
             return Condition::Clear;
         }
         ScheduleOutcome::Waiting => "are still to be set",
-        ScheduleOutcome::Failed => "could not be set",
-        ScheduleOutcome::Missed if young(run.at, now, MISSED_COUNTS) => "were never set",
-        ScheduleOutcome::Missed => return Condition::Clear,
+        ScheduleOutcome::Failed | ScheduleOutcome::Missed => "could not be set",
     };
     let source = &run.effective.min_source;
     let cause = match (&target.verdict, &target.failure) {
         (_, Some(failure)) => Some(failure.error.clone()),
-        (Verdict::Waiting(wait), None) => Some(format!("it waits: {}", wait.label())),
+        (Verdict::Waiting(wait), None) => Some(format!(
+            "the target waits: {}",
+            wait.label().replace('_', " ")
+        )),
         _ => None,
     };
     Condition::met(format!("bounds {bounds} by {source}, due {due}, {what}"))
@@ -182,7 +191,7 @@ fn drift_unresolved(target: &TargetSnapshot, view: View<'_>) -> Condition {
     if let Some(failure) = target.failure.as_ref().filter(|_| view.enforces()) {
         let times = failure.times;
         return Condition::met(format!(
-            "writes failed {times} times in a row: {}",
+            "writes failed ({times} in a row): {}",
             failure.error
         ));
     }
@@ -194,11 +203,8 @@ fn drift_unresolved(target: &TargetSnapshot, view: View<'_>) -> Condition {
 }
 
 fn metrics_stale(id: &TargetId, target: &TargetSnapshot, view: View<'_>) -> Condition {
-    let watch = &view.scope.watch;
-    // Who does not see can not say that there is nothing.
-    let sees = watch.at.is_some_and(|at| young(at, view.now, OVERDUE)) && watch.problems.is_empty();
     let current = target.running.and_then(|r| r.current);
-    if !sees || current.is_none() || target.registered.is_none() {
+    if !sees(view) || current.is_none() || target.registered.is_none() {
         return Condition::Unknown;
     }
     // Nothing runs, and nothing publishes.
@@ -209,7 +215,8 @@ fn metrics_stale(id: &TargetId, target: &TargetSnapshot, view: View<'_>) -> Cond
     let mut since = None;
     for policy in &target.policies {
         let mut alarms = alarms_of(target, policy, view.scope).peekable();
-        if fresh(id, policy, view).is_some() || alarms.peek().is_none() {
+        let heard = fresh(id, policy, view).is_some() || alarms.peek().is_none();
+        if heard || is_silent_when_well(policy) {
             continue;
         }
         let states: Vec<_> = alarms.map(|a| (a.state, a.since)).collect();
@@ -231,6 +238,18 @@ fn metrics_stale(id: &TargetId, target: &TargetSnapshot, view: View<'_>) -> Cond
     .since(since)
 }
 
+/// Whether its metric is published only while requests fail or wait for want of capacity: then silence is good.
+fn is_silent_when_well(policy: &Policy) -> bool {
+    let PolicyKind::Step(step) = &policy.kind else {
+        return false;
+    };
+    let name = step.alarm.metric.name.as_str();
+    matches!(
+        name,
+        "NoCapacityInvocationFailures" | "HasBacklogWithoutCapacity"
+    )
+}
+
 fn scale_in_blocked(target: &TargetSnapshot) -> Condition {
     let Some(running) = target.running.and_then(Running::aim) else {
         return Condition::Unknown;
@@ -243,7 +262,12 @@ fn scale_in_blocked(target: &TargetSnapshot) -> Condition {
         .iter()
         .find(|f| f.rule == Rule::VetoingPolicy);
     veto.map_or(Condition::Clear, |finding| {
-        Condition::met(format!("{running} run: {}", finding.what))
+        let policy = finding
+            .policy
+            .as_ref()
+            .map(|name| format!("policy `{name}`: "));
+        let policy = policy.unwrap_or_default();
+        Condition::met(format!("{running} run: {policy}{}", finding.what))
             .because(Some(finding.rule.remedy().to_owned()))
     })
 }
@@ -279,6 +303,10 @@ fn scaling_suspended(target: &TargetSnapshot) -> Condition {
             None
         }
     });
+    // While the endpoint is busy the pass does not look that far.
+    if unasked.is_none() && matches!(target.verdict, Verdict::Waiting(_)) {
+        return Condition::Unknown;
+    }
     unasked.map_or(Condition::Clear, |kinds| {
         Condition::met(format!(
             "AWS has {kinds} suspended, and neither the config nor a hold asks for it"
@@ -309,8 +337,8 @@ fn capacity_reset(target: &TargetSnapshot, now: DateTime<Utc>) -> Condition {
 
 fn unhealthy(view: View<'_>) -> Condition {
     let started = view.fleet.started;
-    let overdue = |at: Option<DateTime<Utc>>| !young(at.unwrap_or(started), view.now, OVERDUE);
     let mut faults = Vec::new();
+    let mut since = None;
     if let Some(problem) = &view.fleet.config.problem {
         let first = problem.lines().next().unwrap_or_default();
         faults.push(format!(
@@ -318,27 +346,51 @@ fn unhealthy(view: View<'_>) -> Condition {
         ));
     }
     let said = |problems: Option<&String>| problems.map(|p| format!(": {p}")).unwrap_or_default();
-    if overdue(view.scope.last_success) {
-        let problems = view
-            .scope
-            .last_pass
-            .as_ref()
-            .and_then(|pass| pass.problems.first());
-        faults.push(format!(
-            "no pass did all that it was there for in 5 minutes{}",
-            said(problems)
-        ));
+    let minutes = view.overdue.num_minutes();
+    let mut overdue = |at: Option<DateTime<Utc>>| {
+        let at = at.unwrap_or(started);
+        let is_overdue = !young(at, view.now, view.overdue);
+        if is_overdue {
+            since = Some(since.map_or(at, |s: DateTime<Utc>| s.min(at)));
+        }
+        is_overdue
+    };
+    let last = view.scope.last_pass.as_ref();
+    let problems = last.and_then(|pass| pass.problems.first());
+    if overdue(last.map(|pass| pass.at)) {
+        faults.push(format!("no pass ended in {minutes} minutes"));
+    }
+    // What fails to be written is told of its target.
+    match last.map(|pass| pass.outcome) {
+        Some(PassOutcome::Partial) => {
+            faults.push(format!(
+                "part of the world can not be read{}",
+                said(problems)
+            ));
+        }
+        Some(PassOutcome::Refused) => {
+            faults.push(format!("the plan was refused{}", said(problems)));
+        }
+        Some(
+            PassOutcome::Converged
+            | PassOutcome::Changed
+            | PassOutcome::Observed
+            | PassOutcome::Waiting
+            | PassOutcome::Failed
+            | PassOutcome::Cancelled,
+        )
+        | None => {}
     }
     if overdue(view.scope.watch.at) {
         let problems = view.scope.watch.problems.first();
         faults.push(format!(
-            "metrics, alarms and activities were not read in 5 minutes{}",
+            "metrics, alarms and activities were not read in {minutes} minutes{}",
             said(problems)
         ));
     }
     if faults.is_empty() {
         Condition::Clear
     } else {
-        Condition::met(faults.join("; "))
+        Condition::met(faults.join("; ")).since(since)
     }
 }

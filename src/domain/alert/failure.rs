@@ -67,9 +67,12 @@ impl Refusal {
                     .into_iter()
                     .filter_map(|(name, n)| n.map(|n| format!("{name} {n}")))
                     .collect();
+                let numbers = match numbers.join(", ") {
+                    none if none.is_empty() => none,
+                    numbers => format!(" ({numbers})"),
+                };
                 Some(format!(
-                    "a quota of the account: {what} ({}); ask AWS to raise it",
-                    numbers.join(", ")
+                    "a quota of the account: {what}{numbers}; ask AWS to raise it"
                 ))
             }
             Self::NoCapacity => Some(

@@ -332,6 +332,8 @@ pub(super) struct View<'a> {
     pub(super) fleet: &'a FleetSnapshot,
     pub(super) scope: &'a ScopeSnapshot,
     pub(super) now: DateTime<Utc>,
+    /// A look or a pass that is older than this should have been followed by another one.
+    pub(super) overdue: TimeDelta,
 }
 
 impl View<'_> {
@@ -348,12 +350,24 @@ pub struct Detectors {
 }
 
 impl Detectors {
-    /// Looks at a snapshot, and says which alerts there are now. Resolved ones are among them for a while.
-    pub fn look(&mut self, fleet: &FleetSnapshot, scope: &ScopeName, now: DateTime<Utc>) -> Alerts {
+    /// Looks at a snapshot, and says which alerts there are now. Resolved ones are among them for a while. A look or a
+    /// pass that is older than `overdue` should have been followed by another one.
+    pub fn look(
+        &mut self,
+        fleet: &FleetSnapshot,
+        scope: &ScopeName,
+        now: DateTime<Utc>,
+        overdue: TimeDelta,
+    ) -> Alerts {
         let Some(scope) = fleet.scopes.get(scope) else {
             return Alerts::new();
         };
-        let view = View { fleet, scope, now };
+        let view = View {
+            fleet,
+            scope,
+            now,
+            overdue,
+        };
         for (id, target) in &scope.targets {
             let demand = self.demand.entry(id.clone()).or_default();
             demand.note(id, target, scope);

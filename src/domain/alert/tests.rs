@@ -1,3 +1,5 @@
+//! The life of alerts, and what is read from AWS's sentences.
+
 use super::*;
 use crate::domain::{Activity, ActivityStatus};
 

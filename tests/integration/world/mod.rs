@@ -257,7 +257,12 @@ impl World {
         let passes = drive(self.reconciler(), nudges, pace(1), stop.clone());
         let looks = drive(watcher, no_nudges, pace(2), stop.clone());
         let events = self.events.clone();
-        let alerter = Alerter::new(Arc::clone(&self.clock), events, Arc::clone(&self.board));
+        let alerter = Alerter::new(
+            Arc::clone(&self.clock),
+            events,
+            Arc::clone(&self.board),
+            self.settings.subscribe(),
+        );
         let (_, none) = nudger();
         let alerts = drive(alerter, none, pace(3), stop.clone());
         let clock = Arc::clone(&self.clock);
