@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ use crate::runtime::{
     Alerter, Board, Fault, Pace, Reconciler, Render, Sender, Settings, Supervisor, SystemClock,
     Watcher, drive, nudger,
 };
-use crate::telemetry::{LogFormat, Telemetry, init_logs};
+use crate::telemetry::{Journal, Listeners, LogFormat, Telemetry, init_logs};
 use crate::view::alertmanager_alerts;
 use crate::web::{Pages, Scrape};
 
@@ -41,6 +42,8 @@ pub(super) struct Daemon {
     pub(super) board: Arc<Board>,
     /// Listens and counts.
     telemetry: Arc<Telemetry>,
+    /// Telemetry, and the journal where there is one.
+    events: Arc<dyn EventSink>,
     settings: watch::Sender<Arc<Settings>>,
     nudges: Vec<mpsc::Sender<PassReason>>,
     clock: Arc<dyn Clock>,
@@ -57,6 +60,22 @@ pub(super) struct Parts {
     /// Instead of the config's address.
     pub(super) listen: Option<SocketAddr>,
     pub(super) seed: u64,
+}
+
+/// Who hears of what happens: logs and metrics, and the journal where there is a place for it.
+fn listeners(
+    config: &Config,
+    telemetry: &Arc<Telemetry>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<dyn EventSink>, Failure> {
+    let telemetry: Arc<dyn EventSink> = telemetry.clone();
+    let by_systemd = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
+    let Some(directory) = config.daemon.state_dir.clone().or(by_systemd) else {
+        return Ok(telemetry);
+    };
+    let journal = Journal::open(&directory, Arc::clone(clock))
+        .with_context(|| format!("the journal in {}", directory.display()))?;
+    Ok(Arc::new(Listeners(vec![telemetry, Arc::new(journal)])))
 }
 
 impl Daemon {
@@ -83,12 +102,14 @@ impl Daemon {
         let now = clock.now();
         let current = settings(&config, now);
         let board = Arc::new(Board::new(now, current.mode, config.scopes.keys().cloned()));
+        let events = listeners(&config, &telemetry, &clock)?;
         let heartbeats = Arc::new(Heartbeats::default());
         let (settings, _) = watch::channel(Arc::new(current));
         let mut daemon = Self {
             address,
             board,
             telemetry,
+            events,
             settings,
             nudges: Vec::new(),
             clock,
@@ -171,7 +192,7 @@ impl Daemon {
         seed: u64,
         supervisor: &mut Supervisor,
     ) {
-        let events: Arc<dyn EventSink> = self.telemetry.clone();
+        let events = Arc::clone(&self.events);
         let (nudge, nudges) = nudger();
         self.nudges.push(nudge.clone());
         // A pass is a few calls per page; each has its own limit. Ten of them in a row without a tick mean a loop

@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::node::Node;
 use super::{Daemon, Scope};
 use crate::domain::{DesiredFleet, Manage, Mode, OnRemoval, OwnerName, Prune, Safety, ScopeName};
 
-const DAEMON_KEYS: [&str; 5] = [
+const DAEMON_KEYS: [&str; 6] = [
     "mode",
     "reconcile_interval",
     "watch_interval",
     "http",
     "call_timeout",
+    "state_dir",
 ];
 const HTTP_KEYS: [&str; 1] = ["listen"];
 const MANAGE_KEYS: [&str; 3] = ["owner", "prune", "on_removal"];
@@ -42,6 +44,9 @@ pub(super) fn read_daemon(node: &Node<'_>) -> Daemon {
     }
     if let Some(duration) = interval("call_timeout", Duration::from_mins(5)) {
         daemon.call_timeout = duration;
+    }
+    if let Some(directory) = fields.get("state_dir").and_then(|n| n.text()) {
+        daemon.state_dir = Some(PathBuf::from(directory));
     }
     let http = fields.get("http").and_then(|n| n.fields(&HTTP_KEYS));
     if let Some(listen) = http.and_then(|http| http.get("listen")) {

@@ -26,6 +26,7 @@ mod unit;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub use problem::{Problem, Problems};
@@ -48,6 +49,8 @@ pub struct Daemon {
     pub listen: SocketAddr,
     /// How long one call to AWS may take, retries included.
     pub call_timeout: Duration,
+    /// Where the journal is written; else where systemd says, else nowhere.
+    pub state_dir: Option<PathBuf>,
 }
 
 impl Default for Daemon {
@@ -58,6 +61,7 @@ impl Default for Daemon {
             watch_interval: Duration::from_mins(1),
             listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
             call_timeout: Duration::from_secs(30),
+            state_dir: None,
         }
     }
 }

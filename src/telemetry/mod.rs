@@ -7,8 +7,10 @@
 mod alerts;
 mod events;
 mod fleet;
+mod journal;
 mod logs;
 mod metrics;
 
 pub use events::Telemetry;
+pub use journal::{JOURNAL, Journal, Listeners};
 pub use logs::{LogFormat, init_logs};

@@ -8,6 +8,7 @@ mod alertmanager;
 mod alerts;
 mod findings;
 mod iam;
+mod journal;
 mod plan;
 mod plot;
 mod schedule;
@@ -19,6 +20,7 @@ pub use alertmanager::alertmanager_alerts;
 pub use alerts::{alert_lines, alert_text, alerts_json};
 pub use findings::{finding_json, finding_json_about, finding_text, finding_text_about};
 pub use iam::{IamPlace, iam_policy};
+pub use journal::journal_json;
 pub use plan::{plan_json, plan_text};
 pub use plot::changes_svg;
 pub use schedule::{

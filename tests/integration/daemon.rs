@@ -100,6 +100,44 @@ async fn a_write_in_flight_is_waited_for_and_a_second_signal_ends_it_at_once() {
     );
 }
 
+/// Every write is a line of the journal, with what stood there, what stands there now and why.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_is_kept_in_the_journal() {
+    let (sandbox, clock) = standing_sandbox(THREE);
+    let server = sandbox_server(&sandbox, Some(&clock)).await;
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("evenkeel.yaml");
+    let state = dir.path().join("state");
+    let with_state = format!(
+        "daemon: {{ state_dir: {} }}\n{THREE_CONFIG}",
+        state.display()
+    );
+    std::fs::write(&config, with_state).unwrap();
+    let url = server.url();
+    let mut daemon = Running::start(&[
+        "run",
+        "--config",
+        text(&config),
+        "--endpoint-url",
+        &url,
+        "--listen",
+        "127.0.0.1:0",
+    ]);
+    daemon.line("writes done: 6");
+    daemon.signal("TERM");
+    daemon.end();
+    let journal = std::fs::read_to_string(state.join("journal.jsonl")).unwrap();
+    let lines: Vec<serde_json::Value> = journal
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 6);
+    let mut first = lines[0].clone();
+    first["at"].take();
+    insta::assert_snapshot!(serde_json::to_string_pretty(&first).unwrap());
+    assert!(lines.iter().all(|line| line["outcome"] == "ok"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_reload_keeps_the_old_config_and_shows_itself_and_a_good_one_is_used() {
     let (sandbox, clock) = standing_sandbox(THREE);
