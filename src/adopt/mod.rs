@@ -7,7 +7,7 @@ mod files;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::config::target_shape;
 use crate::domain::{
@@ -45,7 +45,7 @@ pub fn adopt(observed: &Observation, scheduled: &[ObservedSchedule]) -> Found {
     let mut found = Found::default();
     for held in observed.targets.values() {
         let (mut adopted, left) = adopt_target(held, observed);
-        adopt_schedules(&mut adopted, scheduled);
+        adopt_schedules(&mut adopted, scheduled, observed.at);
         found.targets.push(adopted);
         found.left_policies.extend(left);
     }
@@ -111,11 +111,18 @@ fn adopt_target(held: &ObservedTarget, observed: &Observation) -> (Adopted, Vec<
 }
 
 /// The scheduled actions of a target, as schedules of its config.
-fn adopt_schedules(adopted: &mut Adopted, scheduled: &[ObservedSchedule]) {
+fn adopt_schedules(adopted: &mut Adopted, scheduled: &[ObservedSchedule], now: DateTime<Utc>) {
     let Adopted { target, remarks } = adopted;
     for action in scheduled.iter().filter(|s| s.target == target.id) {
         match adopt_schedule(action) {
-            Ok(schedule) => {
+            Ok(mut schedule) => {
+                if never_ran(&schedule, action, now) {
+                    schedule.start = action.created;
+                    remarks.push(format!(
+                        "schedule `{}` has not run since it was put: it counts from then",
+                        action.name
+                    ));
+                }
                 if action.zone.is_none()
                     && !matches!(schedule.when, When::Fires(Expression::Rate(_)))
                 {
@@ -139,6 +146,13 @@ fn adopt_schedules(adopted: &mut Adopted, scheduled: &[ObservedSchedule]) {
                 .to_owned(),
         );
     }
+}
+
+/// Whether its last instant was before it was put: what it sets then does not hold.
+fn never_ran(schedule: &Schedule, action: &ObservedSchedule, now: DateTime<Utc>) -> bool {
+    let fired = schedule.last_fired(now);
+    let before = |created: DateTime<Utc>| fired.is_some_and(|fired| fired < created);
+    schedule.start.is_none() && action.created.is_some_and(before)
 }
 
 fn adopt_schedule(action: &ObservedSchedule) -> Result<Schedule, String> {

@@ -185,8 +185,12 @@ pub(super) async fn convert(
         SandboxClock::starting_at(crate::sim::to_time(world.now()), Arc::new(SystemClock), 0.0);
     let now = clock.now();
     let sandbox = Arc::new(Sandbox::new(world, Arc::new(clock)));
-    let (observed, scheduled) =
+    let (observed, mut scheduled) =
         look(&Door::new(sandbox, Arc::new(NoRequestLog)).ports(), now).await;
+    // Files do not tell when that was.
+    for action in &mut scheduled {
+        action.created = None;
+    }
     let mut found = adopt(&observed, &scheduled);
     found.left_out.extend(left_out);
     found.left_out.extend(missing_alarms(&calls));

@@ -66,6 +66,7 @@ pub(super) fn schedule(action: &aas::ScheduledAction) -> Option<ObservedSchedule
             .and_then(capacity),
         start: action.start_time().map(time),
         end: action.end_time().map(time),
+        created: Some(time(action.creation_time())),
     })
 }
 

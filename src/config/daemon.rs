@@ -192,7 +192,7 @@ fn read_url(node: &Node<'_>) -> Option<String> {
     }
     node.report(
         format!("`{text}` is not a URL"),
-        "write for example `http://127.0.0.1:4599`",
+        "write it whole, for example `http://127.0.0.1:4599` for a sandbox",
     );
     None
 }

@@ -159,7 +159,7 @@ impl<'a> Node<'a> {
         let Value::Array(_, list) = self.value else {
             self.report(
                 format!("{} stands where a list is expected", self.shown()),
-                "begin each entry with `- `",
+                "write a list: `[one, two]`, or a line for each that begins with `- `",
             );
             return Vec::new();
         };

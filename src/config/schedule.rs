@@ -346,7 +346,7 @@ fn read_local(node: &Node<'_>, zone: Zone) -> Option<DateTime<Utc>> {
     let Some(local) = parsed else {
         node.report(
             format!("`{text}` is no date and time"),
-            "write for example \"2026-11-27T06:00\", or two times of day, \"22:00\" and \"06:00\"",
+            "write for example \"2026-11-27T06:00\", a local time without a zone",
         );
         return None;
     };

@@ -94,6 +94,8 @@ pub struct ObservedSchedule {
     pub start: Option<DateTime<Utc>>,
     /// Nor after.
     pub end: Option<DateTime<Utc>>,
+    /// When it was put for the first time, where that is known.
+    pub created: Option<DateTime<Utc>>,
 }
 
 /// A part of the world that an observation reads in one go.

@@ -239,6 +239,7 @@ fn held_schedules() -> impl Strategy<Value = Vec<ObservedSchedule>> {
             max: None,
             start: None,
             end: None,
+            created: None,
         }
     });
     prop::collection::vec(one, 0..4)
@@ -557,6 +558,7 @@ fn execute(plan: &Plan, mut world: Observation) -> Observation {
                     max: action.max,
                     start: action.start,
                     end: action.end,
+                    created: None,
                 };
                 let schedules = world.schedules.entry(id.clone()).or_default();
                 schedules.insert(action.name.clone(), held);

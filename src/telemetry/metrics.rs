@@ -91,8 +91,8 @@ impl Counters {
         )?;
         let schedule_applied = counter(
             "schedule_applied_total",
-            "Changes of bounds that schedules made due, by outcome: applied, found (AWS held them already), failed \
-             (and tried again), missed (the next change came first).",
+            "Changes of bounds that schedules made due, by outcome: applied, found (AWS held them already), mended \
+             (AWS was to run them and did not), failed (and tried again), missed (the next change came first).",
             &[scope, endpoint, variant, component, "outcome"],
         )?;
         let drift = counter(

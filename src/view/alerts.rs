@@ -7,12 +7,18 @@ use crate::domain::{Alert, AlertKey, AlertState, Alerts, Subject};
 /// An alert in one line, with its subject.
 #[must_use]
 pub fn alert_text(key: &AlertKey, alert: &Alert) -> String {
-    let state = match alert.state {
-        AlertState::Pending => " (pending)",
-        AlertState::Firing { .. } => "",
-        AlertState::Resolved { .. } => " is over",
-    };
-    format!("{}: {}{state}: {}", key.subject, key.kind, because(alert))
+    let (subject, kind) = (&key.subject, key.kind);
+    match alert.state {
+        AlertState::Pending => format!("{subject}: {kind} (pending): {}", because(alert)),
+        AlertState::Firing { .. } => format!("{subject}: {kind}: {}", because(alert)),
+        AlertState::Resolved { at } => {
+            let minutes = at.signed_duration_since(alert.since).num_minutes();
+            format!(
+                "{subject}: {kind} is over after {minutes} min (it was: {})",
+                alert.reason
+            )
+        }
+    }
 }
 
 /// What is wrong, and why.

@@ -282,7 +282,9 @@ pub fn reason_text(action: &Action) -> String {
             registration_difference(&action.change),
             due.format("%Y-%m-%d %H:%M:%S UTC")
         ),
-        ActionReason::ScheduleMissing => "AWS is to run it".to_owned(),
+        ActionReason::ScheduleMissing => {
+            "the target has no such scheduled action, and AWS is to run it".to_owned()
+        }
         ActionReason::ScheduleOver => "it does not run again".to_owned(),
         ActionReason::AlarmsTampered(tampered) => tampering_text(tampered),
         ActionReason::AlarmMissing => "without its alarm the policy does nothing".to_owned(),

@@ -97,11 +97,15 @@ pub(super) fn saturated(
     }
     let running = serving;
     let refused = refused_at_max(id, view);
+    let changes = view.scope.watch.changes.get(id);
+    let changed = changes.and_then(|all| all.last()).and_then(|c| c.done);
     let mut known = false;
     let mut worst: Option<(f64, &Policy, Option<DateTime<Utc>>)> = None;
     for policy in &target.policies {
         let alarm = wants_more(target, policy, view.scope);
-        let Some(point) = fresh(id, policy, view) else {
+        // A value of before the last change was spread over another capacity.
+        let point = fresh(id, policy, view).filter(|p| changed.is_none_or(|at| p.at >= at));
+        let Some(point) = point else {
             // The alarm alone tells that it wants more, but not how much.
             if let Some(alarm) = alarm {
                 known = true;

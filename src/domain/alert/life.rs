@@ -66,6 +66,10 @@ impl Life {
                 cause,
             } => {
                 let met = since.unwrap_or(now).min(now);
+                // What was over begins anew.
+                if matches!(self.state, Some(AlertState::Resolved { .. })) {
+                    self.met = None;
+                }
                 // What AWS says of the beginning counts; and once it has begun it does not begin again.
                 let met = self.met.map_or(met, |before| before.min(met));
                 self.met = Some(met);
@@ -93,7 +97,6 @@ impl Life {
                 let clear = *self.clear.get_or_insert(now);
                 if now.signed_duration_since(clear) >= resolves_after {
                     self.state = Some(AlertState::Resolved { at: now });
-                    self.met = None;
                 }
             }
             Some(AlertState::Resolved { at }) if now.signed_duration_since(at) < SHOWN_FOR => {}

@@ -186,6 +186,7 @@ pub(super) fn observed_schedule(shape: ScheduledActionShape) -> Option<ObservedS
         max: end(sets.max_capacity),
         start: shape.start_time.map(|at| to_time(at.0)),
         end: shape.end_time.map(|at| to_time(at.0)),
+        created: Some(to_time(shape.creation_time.0)),
     })
 }
 
