@@ -320,6 +320,21 @@ class ScheduledActions(Applied):
         self.assertIn("evenkeel-nights closes", self.actions())
         self.assertEqual(self.evenkeel("plan").returncode, 0)
 
+    def test_what_has_not_run_yet_is_imported_so_that_nothing_is_to_be_done(self):
+        self.scaling.put_scheduled_action(
+            **IDS, ScheduledActionName="console-lunch", Schedule="cron(0 12 * * ? *)",
+            ScalableTargetAction={"MinCapacity": 3},
+        )
+        found = subprocess.run(
+            [BINARY, "import", "--endpoint-url", self.sandbox.url],
+            env=ENVIRONMENT, capture_output=True, text=True, timeout=60,
+        )
+        self.assertEqual(found.returncode, 0, found.stderr)
+        self.assertIn("`console-lunch` has not run since it was put", found.stdout)
+        pathlib.Path(self.config).write_text(found.stdout)
+        plan = self.evenkeel("plan")
+        self.assertEqual(plan.returncode, 0, found.stdout + plan.stdout)
+
 
 if __name__ == "__main__":
     unittest.main()
