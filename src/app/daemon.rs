@@ -290,6 +290,9 @@ impl Daemon {
         if self.listen_override.is_none() && fresh.daemon.listen != self.config.daemon.listen {
             return Err("`daemon.http.listen` changed: restart evenkeel to use it".to_owned());
         }
+        if fresh.daemon.state_dir != self.config.daemon.state_dir {
+            return Err("`daemon.state_dir` changed: restart evenkeel to use it".to_owned());
+        }
         Ok(())
     }
 

@@ -45,14 +45,26 @@ pub(super) fn read_daemon(node: &Node<'_>) -> Daemon {
     if let Some(duration) = interval("call_timeout", Duration::from_mins(5)) {
         daemon.call_timeout = duration;
     }
-    if let Some(directory) = fields.get("state_dir").and_then(|n| n.text()) {
-        daemon.state_dir = Some(PathBuf::from(directory));
-    }
+    daemon.state_dir = fields.get("state_dir").and_then(|n| read_directory(&n));
     let http = fields.get("http").and_then(|n| n.fields(&HTTP_KEYS));
     if let Some(listen) = http.and_then(|http| http.get("listen")) {
         daemon.listen = read_listen(&listen).unwrap_or(daemon.listen);
     }
     daemon
+}
+
+/// A directory, whole: whatever the process was started in, the file is to be where someone looks for it.
+fn read_directory(node: &Node<'_>) -> Option<PathBuf> {
+    let text = node.text()?;
+    let path = PathBuf::from(&text);
+    if path.is_absolute() {
+        return Some(path);
+    }
+    node.report(
+        format!("`{text}` is not a whole path"),
+        "write for example `/var/lib/evenkeel`",
+    );
+    None
 }
 
 fn read_listen(node: &Node<'_>) -> Option<SocketAddr> {
@@ -87,7 +99,9 @@ pub(super) fn read_alerting(node: &Node<'_>) -> Vec<String> {
     };
     let entries = fields.get("alertmanagers").map(|n| n.entries());
     let entries = entries.unwrap_or_default();
-    entries.iter().filter_map(|entry| read_url(entry)).collect()
+    let example = "http://alertmanager:9093";
+    let url = |entry: &Node<'_>| read_url(entry, example);
+    entries.iter().filter_map(url).collect()
 }
 
 /// What is ours, and what may be removed.
@@ -126,7 +140,9 @@ pub(super) fn read_scopes(
         let Some(scope_name) = name.parsed::<ScopeName>() else {
             continue;
         };
-        let endpoint_url = fields.get("endpoint_url").and_then(|n| read_url(&n));
+        let endpoint_url = fields
+            .get("endpoint_url")
+            .and_then(|n| read_url(&n, "http://127.0.0.1:4599"));
         let assume_role = fields.get("assume_role").and_then(|n| read_role(&n));
         let scope = Scope {
             name: scope_name.clone(),
@@ -185,14 +201,14 @@ fn read_region(node: &Node<'_>) -> Option<String> {
     None
 }
 
-fn read_url(node: &Node<'_>) -> Option<String> {
+fn read_url(node: &Node<'_>, example: &str) -> Option<String> {
     let text = node.text()?;
     if text.starts_with("http://") || text.starts_with("https://") {
         return Some(text);
     }
     node.report(
         format!("`{text}` is not a URL"),
-        "write it whole, for example `http://127.0.0.1:4599` for a sandbox",
+        format!("write it whole, for example `{example}`"),
     );
     None
 }

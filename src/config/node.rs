@@ -209,7 +209,7 @@ impl<'a> Node<'a> {
             Value::Empty(..) | Value::Dict(..) | Value::Array(..) => {
                 self.report(
                     format!("{} stands where a text is expected", self.shown()),
-                    "",
+                    "write one word or text, in quotes where it has signs of YAML in it",
                 );
                 None
             }

@@ -47,6 +47,14 @@ pub fn resolved(config: &Config) -> Value {
         "scopes": scopes,
         "targets": targets,
     });
+    if let Some(directory) = &daemon.state_dir
+        && let Some(map) = shape.get_mut("daemon").and_then(Value::as_object_mut)
+    {
+        map.insert(
+            "state_dir".to_owned(),
+            json!(directory.display().to_string()),
+        );
+    }
     if let Some(map) = shape
         .as_object_mut()
         .filter(|_| !config.alertmanagers.is_empty())

@@ -542,3 +542,28 @@ fn every_mistake_in_schedules_is_reported_with_its_remedy() {
     .unwrap_err();
     insta::assert_snapshot!(problems);
 }
+
+#[test]
+fn where_alerts_and_the_journal_go_is_said_in_full() {
+    let config = load_text(
+        "evenkeel.yaml",
+        "daemon: { state_dir: /var/lib/evenkeel }\nalerting: { alertmanagers: ['http://a:9093', 'https://b/am/'] }\n",
+    )
+    .unwrap();
+    assert_eq!(config.alertmanagers, ["http://a:9093", "https://b/am/"]);
+    let text = serde_saphyr::to_string(&resolved(&config)).unwrap();
+    assert_eq!(load_text("resolved.yaml", &text).unwrap(), config);
+    let problems = load_text(
+        "evenkeel.yaml",
+        "daemon: { state_dir: '' }\nalerting: { alertmanagers: ['127.0.0.1:9093'], webhook: x }\n",
+    )
+    .unwrap_err();
+    insta::assert_snapshot!(problems, @r"
+    evenkeel.yaml: daemon.state_dir: `` is not a whole path
+        remedy: write for example `/var/lib/evenkeel`
+    evenkeel.yaml: alerting.webhook: unknown key `webhook`
+        remedy: the keys here are `alertmanagers`
+    evenkeel.yaml: alerting.alertmanagers[0]: `127.0.0.1:9093` is not a URL
+        remedy: write it whole, for example `http://alertmanager:9093`
+    ");
+}

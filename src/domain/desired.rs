@@ -53,8 +53,9 @@ impl DesiredFleet {
     pub fn has_scheduled_actions(&self) -> bool {
         let declared = self.targets.values();
         let templates = self.selections.iter().map(|s| &s.template);
-        let mut schedules = declared.chain(templates).flat_map(|t| &t.schedules);
-        schedules.any(|s| s.runner.has_actions())
+        declared
+            .chain(templates)
+            .any(DesiredTarget::has_scheduled_actions)
     }
 
     /// Selections that picked nothing, once they were worked into targets.
@@ -67,6 +68,12 @@ impl DesiredFleet {
 }
 
 impl DesiredTarget {
+    /// Whether AWS is to hold scheduled actions for it.
+    #[must_use]
+    pub fn has_scheduled_actions(&self) -> bool {
+        self.schedules.iter().any(|s| s.runner.has_actions())
+    }
+
     /// The next instant after `now` at which schedules change its bounds, or may.
     #[must_use]
     pub fn next_change(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {

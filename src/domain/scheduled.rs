@@ -31,6 +31,14 @@ pub struct ScheduledAction {
     pub end: Option<DateTime<Utc>>,
 }
 
+impl ScheduledAction {
+    /// Whether it counts from its start, and goes by no clock on a wall.
+    #[must_use]
+    pub fn is_rate(&self) -> bool {
+        self.expression.starts_with("rate(")
+    }
+}
+
 impl fmt::Display for ScheduledAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.expression, self.zone.name())?;
@@ -133,7 +141,8 @@ fn firing_action(
         ),
         Expression::Cron(_) => {
             // AWS knows no exceptions, and runs at the start too: so the start is the next firing that counts.
-            let passes_over = schedule.next_on_grid(now) != Some(next);
+            let may_pass = !schedule.except.is_empty() || schedule.start.is_some_and(|at| at > now);
+            let passes_over = may_pass && schedule.next_on_grid(now) != Some(next);
             let start = passes_over.then_some(next);
             (expression.to_string(), schedule.zone, start, schedule.end)
         }
@@ -160,8 +169,11 @@ fn ends(
     schedule: &Schedule,
     at: DateTime<Utc>,
 ) -> (Option<Capacity>, Option<Capacity>) {
-    let before = effective_bounds(target, None, minus(at, SECOND)).bounds;
     let due = effective_bounds(target, None, at).bounds;
+    if schedule.min.is_some() && schedule.max.is_some() {
+        return (Some(due.min()), Some(due.max()));
+    }
+    let before = effective_bounds(target, None, minus(at, SECOND)).bounds;
     let sets_min = schedule.min.is_some() || due.max() < before.min();
     let sets_max = schedule.max.is_some() || due.min() > before.max();
     (sets_min.then_some(due.min()), sets_max.then_some(due.max()))

@@ -20,10 +20,7 @@ pub(super) fn next_due(
     let leases = observed.markers.leases.values();
     let ends = leases.filter_map(|leases| leases.next_end(now));
     let changes = fleet.targets.values().filter_map(|t| t.next_change(now));
-    let by_aws = fleet
-        .targets
-        .values()
-        .filter(|t| t.schedules.iter().any(|s| s.runner.has_actions()));
+    let by_aws = fleet.targets.values().filter(|t| t.has_scheduled_actions());
     let mends = by_aws.filter_map(|target| {
         let held = observed.targets.get(&target.id)?;
         let leases = observed.leases(&target.id);
@@ -40,8 +37,7 @@ pub(super) fn wanted_actions(
     fleet: &DesiredFleet,
     now: DateTime<Utc>,
 ) -> BTreeMap<TargetId, Vec<ScheduledAction>> {
-    let targets = fleet.targets.values();
-    let by_aws = targets.filter(|t| t.schedules.iter().any(|s| s.runner.has_actions()));
+    let by_aws = fleet.targets.values().filter(|t| t.has_scheduled_actions());
     let owner = &fleet.manage.owner;
     // What AWS may be about to run stays as it was for a while, so a change is made some time after it is due.
     let wanted = |t: &DesiredTarget| {

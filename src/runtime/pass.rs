@@ -22,9 +22,9 @@ use super::execute::{Executed, Executor, execute};
 use super::observe::{Look, Observer};
 use super::resets::Resets;
 use crate::domain::{
-    Bounds, Change, Conflict, DesiredFleet, Leases, Mode, Observation, Part, PassOutcome,
-    PassReason, PassSummary, Plan, ScheduledAction, ScopeName, ScopeSnapshot, TargetId,
-    TargetSnapshot, Verdict, Violation, WriteFailure, check, plan,
+    ActionReason, Bounds, Change, Conflict, DesiredFleet, Leases, Mode, Observation, Part,
+    PassOutcome, PassReason, PassSummary, Plan, ScheduledAction, ScopeName, ScopeSnapshot,
+    TargetId, TargetSnapshot, Verdict, Violation, WriteFailure, check, plan,
 };
 use crate::ports::{Clock, Event, EventSink, ScopePorts};
 
@@ -265,7 +265,9 @@ impl Reconciler {
                         ..
                     }
                 );
-                declared && stands
+                // What AWS may have run since is not known from the last look.
+                let by_aws = matches!(action.reason, ActionReason::ScheduleMissed { .. });
+                declared && stands && !by_aws
             });
         }
         let conflicts = self.corrections.conflicts(now);

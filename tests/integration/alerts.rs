@@ -7,8 +7,8 @@ use std::time::Duration;
 use evenkeel::domain::*;
 use evenkeel::ports::{ErrorKind, Poster};
 use evenkeel::runtime::Sender;
-use evenkeel::sim::engine::{Shape, Span, Traffic};
-use evenkeel::sim::wire::{Service, call};
+use evenkeel::sim::engine::Span;
+use evenkeel::sim::wire::Service;
 use serde_json::{Value, json};
 
 use crate::world::{INSTANCES, World, request, resource, scope};
@@ -31,23 +31,6 @@ fn config(policies: &str, bounds: &str) -> String {
 
 fn chat() -> TargetId {
     resource("chat").parse().unwrap()
-}
-
-fn aws(world: &World, service: Service, operation: &str, body: Value) -> Value {
-    world
-        .aws(|engine| call(engine, service, operation, body))
-        .unwrap()
-}
-
-fn set_load(world: &World, rpm: f64) {
-    world.aws(|engine| {
-        let traffic = Traffic {
-            shape: Shape::Steady { rpm },
-            random: false,
-            origin: engine.now().minute(),
-        };
-        engine.set_traffic("chat", traffic).unwrap();
-    });
 }
 
 async fn minutes(world: &World, n: u64) {
@@ -102,7 +85,7 @@ async fn at_the_maximum_and_wanting_more_fires_with_numbers_and_resolves() {
     let world = World::new(WORLD, &config(TRACKING, "{ min: 1, max: 3 }"));
     let script = async {
         minutes(&world, 5).await;
-        set_load(&world, 1500.0);
+        world.set_load("chat", 1500.0);
         minutes(&world, 40).await;
         let alert = of_chat(&world, AlertKind::MaxCapacitySaturated).unwrap();
         assert!(matches!(alert.state, AlertState::Firing { .. }));
@@ -114,7 +97,7 @@ async fn at_the_maximum_and_wanting_more_fires_with_numbers_and_resolves() {
         let at_max = of_chat(&world, AlertKind::AtMaxCapacity).unwrap();
         assert_eq!(at_max.inhibited_by, Some(AlertKind::MaxCapacitySaturated));
         // Just below the target: at the maximum, and content.
-        set_load(&world, 840.0);
+        world.set_load("chat", 840.0);
         minutes(&world, 15).await;
         assert!(!is_firing(&world, AlertKind::MaxCapacitySaturated));
     };
@@ -128,12 +111,12 @@ async fn at_the_maximum_and_wanting_more_fires_with_numbers_and_resolves() {
 async fn on_the_boundary_nothing_flaps() {
     let world = World::new(WORLD, &config(TRACKING, "{ min: 1, max: 3 }"));
     let script = async {
-        set_load(&world, 1200.0);
+        world.set_load("chat", 1200.0);
         minutes(&world, 20).await;
         for _ in 0..20 {
-            set_load(&world, 890.0);
+            world.set_load("chat", 890.0);
             minutes(&world, 4).await;
-            set_load(&world, 960.0);
+            world.set_load("chat", 960.0);
             minutes(&world, 5).await;
         }
     };
@@ -146,7 +129,7 @@ async fn on_the_boundary_nothing_flaps() {
 #[tokio::test(start_paused = true)]
 async fn a_restart_finds_what_is_wrong_again() {
     let world = World::new(WORLD, &config(TRACKING, "{ min: 1, max: 3 }"));
-    set_load(&world, 1500.0);
+    world.set_load("chat", 1500.0);
     world.run_for(Duration::from_mins(40)).await;
     let before = of_chat(&world, AlertKind::MaxCapacitySaturated).unwrap();
     world.run_for(Duration::from_mins(1)).await;
@@ -161,7 +144,7 @@ async fn a_rise_that_will_reach_the_maximum_is_foreseen() {
     let script = async {
         minutes(&world, 5).await;
         for step in 0..45_u8 {
-            set_load(&world, 600.0 + 40.0 * f64::from(step));
+            world.set_load("chat", 600.0 + 40.0 * f64::from(step));
             minutes(&world, 1).await;
             if is_firing(&world, AlertKind::SaturationPredicted) {
                 return 600.0 + 40.0 * f64::from(step);
@@ -184,7 +167,7 @@ async fn refusals_of_aws_are_told_in_plain_words() {
     let script = async {
         minutes(&world, 5).await;
         world.aws(|engine| engine.set_quota("ml.m5.xlarge", Some(3)));
-        set_load(&world, 1500.0);
+        world.set_load("chat", 1500.0);
         minutes(&world, 15).await;
         let alert = of_chat(&world, AlertKind::ScalingFailed).unwrap();
         let cause = alert.cause.unwrap();
@@ -263,10 +246,9 @@ async fn what_people_do_behind_ones_back_is_told() {
     world.reload(&observe);
     let script = async {
         minutes(&world, 2).await;
-        let alarms = aws(&world, Service::CloudWatch, "DescribeAlarms", json!({}));
+        let alarms = world.call(Service::CloudWatch, "DescribeAlarms", json!({}));
         let name = alarms["MetricAlarms"][0]["AlarmName"].clone();
-        aws(
-            &world,
+        world.call(
             Service::CloudWatch,
             "DisableAlarmActions",
             json!({ "AlarmNames": [name] }),
@@ -340,9 +322,9 @@ async fn a_deployment_that_dropped_the_count_is_told_until_it_is_back() {
         let made = json!({ "EndpointConfigName": "v2", "ProductionVariants": [{
             "VariantName": "AllTraffic", "ModelName": "m", "InstanceType": "ml.m5.xlarge",
             "InitialInstanceCount": 1, "InitialVariantWeight": 1.0 }] });
-        aws(&world, Service::SageMaker, "CreateEndpointConfig", made);
+        world.call(Service::SageMaker, "CreateEndpointConfig", made);
         let update = json!({ "EndpointName": "chat", "EndpointConfigName": "v2" });
-        aws(&world, Service::SageMaker, "UpdateEndpoint", update);
+        world.call(Service::SageMaker, "UpdateEndpoint", update);
         minutes(&world, 17).await;
         let alert = of_chat(&world, AlertKind::CapacityReset).unwrap();
         assert_eq!(
@@ -365,7 +347,7 @@ async fn an_activity_that_never_ends_and_an_endpoint_that_nobody_scales_are_told
     let world = World::new(&slow, &config(TRACKING, "{ min: 1, max: 8 }"));
     let script = async {
         minutes(&world, 5).await;
-        set_load(&world, 1500.0);
+        world.set_load("chat", 1500.0);
         minutes(&world, 50).await;
         let alert = of_chat(&world, AlertKind::ScalingStuck).unwrap();
         assert!(
@@ -428,7 +410,7 @@ endpoints:
         assert_eq!(running.unwrap().current, Some(Capacity::ZERO));
         assert_eq!(fired(&world, AlertKind::StuckAtZero), 0);
         world.aws(|engine| engine.set_shortage("ml.m5.xlarge", true));
-        set_load(&world, 60.0);
+        world.set_load("chat", 60.0);
         minutes(&world, 30).await;
         let alert = of_chat(&world, AlertKind::StuckAtZero).unwrap();
         assert!(
@@ -508,13 +490,13 @@ async fn a_receiver_that_was_down_hears_what_still_fires() {
                 receiver.down.store(false, Ordering::SeqCst);
             }
             if minute == 90 {
-                set_load(&world, 300.0);
+                world.set_load("chat", 300.0);
             }
             sender.send().await;
             minutes(&world, 1).await;
         }
     };
-    set_load(&world, 1500.0);
+    world.set_load("chat", 1500.0);
     tokio::join!(world.run_for(Duration::from_mins(151)), sending);
     assert!(heard("http://two", false) > 60);
     assert!(heard("http://one", false) > 10);

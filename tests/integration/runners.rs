@@ -115,6 +115,8 @@ async fn no_firing_is_fought_over_whoever_runs_it() {
         ("daemon", 0, 26),
         ("aws", 0, 26),
         ("aws", 60, 8),
+        // Just in time: between the last look and the end of its time.
+        ("aws", 105, 8),
         ("both", 0, 26),
         ("both", 60, 8),
     ] {

@@ -14,8 +14,8 @@
 use std::time::Duration;
 
 use evenkeel::domain::*;
-use evenkeel::sim::engine::{Shape, Span, Traffic, World as Engine};
-use evenkeel::sim::wire::{Service, call};
+use evenkeel::sim::engine::Span;
+use evenkeel::sim::wire::Service;
 use serde_json::{Value, json};
 
 use crate::world::{World, request, resource, scope};
@@ -38,23 +38,6 @@ const TRACKING: &str = "{ target_tracking: { metric: invocations_per_instance, t
 
 fn chat() -> TargetId {
     resource("chat").parse().unwrap()
-}
-
-fn aws(world: &World, service: Service, operation: &str, body: Value) -> Value {
-    world
-        .aws(|engine: &mut Engine| call(engine, service, operation, body))
-        .unwrap()
-}
-
-fn set_load(world: &World, rpm: f64) {
-    world.aws(|engine| {
-        let traffic = Traffic {
-            shape: Shape::Steady { rpm },
-            random: false,
-            origin: engine.now().minute(),
-        };
-        engine.set_traffic("chat", traffic).unwrap();
-    });
 }
 
 fn snapshot(world: &World) -> TargetSnapshot {
@@ -84,15 +67,14 @@ async fn a_recreated_endpoint_gets_everything_again() {
     world.run_for(Duration::from_mins(5)).await;
     let alarm = || {
         let named = json!({ "AlarmNamePrefix": "evenkeel/" });
-        let all = aws(&world, Service::CloudWatch, "DescribeAlarms", named);
+        let all = world.call(Service::CloudWatch, "DescribeAlarms", named);
         all["MetricAlarms"][0]["AlarmActions"][0]
             .as_str()
             .unwrap()
             .to_owned()
     };
     let before = alarm();
-    aws(
-        &world,
+    world.call(
         Service::SageMaker,
         "DeleteEndpoint",
         json!({ "EndpointName": "chat" }),
@@ -100,7 +82,7 @@ async fn a_recreated_endpoint_gets_everything_again() {
     world.run_for(Duration::from_mins(10)).await;
     assert_eq!(world.bounds("chat"), None);
     let again = json!({ "EndpointName": "chat", "EndpointConfigName": "chat-config" });
-    aws(&world, Service::SageMaker, "CreateEndpoint", again);
+    world.call(Service::SageMaker, "CreateEndpoint", again);
     world.run_for(Duration::from_mins(15)).await;
     assert_eq!(world.bounds("chat"), Some((1, 8)));
     assert_eq!(world.policies("chat").len(), 2);
@@ -131,7 +113,7 @@ async fn a_policy_that_vetoes_scale_in_is_named() {
         &config(&format!("{TRACKING}, {silent}"), "{ min: 1, max: 8 }"),
     );
     world.run_for(Duration::from_mins(5)).await;
-    set_load(&world, 30.0);
+    world.set_load("chat", 30.0);
     world.run_for(Duration::from_hours(2)).await;
     assert_eq!(
         snapshot(&world).running.unwrap().current,
@@ -143,7 +125,7 @@ async fn a_policy_that_vetoes_scale_in_is_named() {
     assert!(finding.what.contains("no data"), "{}", finding.what);
     // Row 43: the low alarm alone, at the minimum, is no finding.
     let idle = World::new(WORLD, &config(TRACKING, "{ min: 1, max: 8 }"));
-    set_load(&idle, 10.0);
+    idle.set_load("chat", 10.0);
     idle.run_for(Duration::from_hours(3)).await;
     assert_eq!(rules(&idle), []);
 }
@@ -185,7 +167,7 @@ async fn failures_to_get_instances_are_told() {
     let world = World::new(WORLD, &config(TRACKING, "{ min: 1, max: 8 }"));
     world.run_for(Duration::from_mins(5)).await;
     world.aws(|engine| engine.set_shortage("ml.m5.xlarge", true));
-    set_load(&world, 1500.0);
+    world.set_load("chat", 1500.0);
     failure_within(&world, "InsufficientInstanceCapacity").await;
     world.aws(|engine| {
         engine.set_shortage("ml.m5.xlarge", false);
@@ -223,7 +205,7 @@ async fn failure_within(world: &World, part: &str) -> String {
 async fn a_maximum_that_is_too_low_is_found_only_while_more_is_wanted() {
     let world = World::new(WORLD, &config(TRACKING, "{ min: 1, max: 3 }"));
     world.run_for(Duration::from_mins(5)).await;
-    set_load(&world, 1500.0);
+    world.set_load("chat", 1500.0);
     world.run_for(Duration::from_mins(30)).await;
     assert!(
         found(&world, Rule::MaxTooLow)
@@ -231,7 +213,7 @@ async fn a_maximum_that_is_too_low_is_found_only_while_more_is_wanted() {
             .what
             .contains("maximum, 3")
     );
-    set_load(&world, 880.0);
+    world.set_load("chat", 880.0);
     world.run_for(Duration::from_mins(15)).await;
     assert_eq!(snapshot(&world).running.unwrap().current, Capacity::new(3));
     assert_eq!(
@@ -260,7 +242,7 @@ fn endpoint_config(world: &World, name: &str, count: u32, more: &Value) {
         .as_object_mut()
         .unwrap()
         .extend(more.as_object().unwrap().clone());
-    aws(world, Service::SageMaker, "CreateEndpointConfig", config);
+    world.call(Service::SageMaker, "CreateEndpointConfig", config);
 }
 
 /// Row 22: a deployment that forgot `RetainAllVariantProperties`.
@@ -283,7 +265,7 @@ async fn a_deployment_that_takes_capacity_away_is_told_once() {
         let during = world.run_for(Duration::from_mins(30));
         let update = async {
             world.clock.sleep(Duration::from_mins(3)).await;
-            aws(&world, Service::SageMaker, "UpdateEndpoint", update);
+            world.call(Service::SageMaker, "UpdateEndpoint", update);
         };
         tokio::join!(during, update);
         assert_eq!(world.events.count(&line), told, "{name}");
@@ -304,8 +286,7 @@ async fn capacity_outside_the_bounds_is_found_and_left_alone() {
         .load(std::sync::atomic::Ordering::SeqCst);
     let by_hand = json!({ "EndpointName": "chat", "DesiredWeightsAndCapacities": [
         { "VariantName": "AllTraffic", "DesiredInstanceCount": 5 }] });
-    aws(
-        &world,
+    world.call(
         Service::SageMaker,
         "UpdateEndpointWeightsAndCapacities",
         by_hand,
@@ -339,7 +320,7 @@ async fn metrics_that_are_published_too_rarely_are_found() {
     let rarely = json!({ "MetricsConfig": { "MetricPublishFrequencyInSeconds": 300 } });
     endpoint_config(&world, "rare", 2, &rarely);
     let update = json!({ "EndpointName": "chat", "EndpointConfigName": "rare", "RetainAllVariantProperties": true });
-    aws(&world, Service::SageMaker, "UpdateEndpoint", update);
+    world.call(Service::SageMaker, "UpdateEndpoint", update);
     world.run_for(Duration::from_mins(15)).await;
     let finding = found(&world, Rule::SlowMetrics).unwrap();
     assert!(finding.what.contains("every 300 s"), "{}", finding.what);

@@ -84,19 +84,18 @@ pub(super) fn saturated(
     was_firing: bool,
     view: View<'_>,
 ) -> Condition {
-    let Some((running, max)) = at_max(target) else {
+    let Some((asked, max)) = at_max(target) else {
         return Condition::Unknown;
     };
-    if running < max {
+    if asked < max {
         return Condition::Clear;
     }
+    let refused = refused_at_max(id, view);
     // What was asked for is still starting: whether it will do shows when it serves.
-    let serving = target.running.and_then(|r| r.current).unwrap_or(running);
-    if serving < max && refused_at_max(id, view).is_none() {
+    let serving = target.running.and_then(|r| r.current).unwrap_or(asked);
+    if serving < max && refused.is_none() {
         return Condition::Unknown;
     }
-    let running = serving;
-    let refused = refused_at_max(id, view);
     let changes = view.scope.watch.changes.get(id);
     let changed = changes.and_then(|all| all.last()).and_then(|c| c.done);
     let mut known = false;
@@ -126,7 +125,7 @@ pub(super) fn saturated(
     }
     match worst {
         Some((ratio, policy, since)) => {
-            let reason = saturation_text(running, max, ratio, policy);
+            let reason = saturation_text(serving, max, ratio, policy);
             Condition::met(reason).since(since.or(refused))
         }
         None if known => Condition::Clear,

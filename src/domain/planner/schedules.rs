@@ -25,7 +25,7 @@ pub(super) fn plan_schedules(
     let wanted = scheduled_actions(target, &manage.owner, now);
     let is_as_wanted = |action: &ScheduledAction| {
         let held = held.get(action.name.as_str());
-        held.is_some_and(|held| differences(action, held, now).is_empty())
+        held.is_some_and(|held| is_same(action, held, now))
     };
     // Most passes end here: what follows is dear.
     if held.len() == wanted.len() && wanted.iter().all(is_as_wanted) {
@@ -75,11 +75,10 @@ pub(super) fn plan_schedules(
                 ActionReason::ScheduleMissing
             }
             Some(previous) => {
-                let differences = differences(&action, previous, now);
-                if differences.is_empty() || is_running(&running, previous, now) {
+                if is_same(&action, previous, now) || is_running(&running, previous, now) {
                     continue;
                 }
-                ActionReason::ScheduleDiffers(differences)
+                ActionReason::ScheduleDiffers(differences(&action, previous, now))
             }
         };
         entry.actions.push(Action {
@@ -99,7 +98,7 @@ pub(super) fn plan_schedules(
 /// Whether AWS holds it as it was to run just now.
 fn is_running(running: &[ScheduledAction], held: &ObservedSchedule, now: DateTime<Utc>) -> bool {
     let mut running = running.iter().filter(|action| action.name == held.name);
-    running.any(|action| differences(action, held, minus(now, AWS_TAKES)).is_empty())
+    running.any(|action| is_same(action, held, minus(now, AWS_TAKES)))
 }
 
 /// The scheduled actions that AWS holds for a target. They go with their registration.
@@ -134,6 +133,28 @@ fn start_that_counts(
     start.filter(|start| is_rate || *start > now)
 }
 
+/// Other blanks or names of months are the same expression.
+fn strict(expression: &str) -> String {
+    Expression::parse(expression).map_or(expression.to_owned(), |strict| strict.to_string())
+}
+
+/// AWS goes by UTC where no zone is given; a rate goes by no clock on a wall.
+fn is_in_zone(wanted: &ScheduledAction, held: &ObservedSchedule) -> bool {
+    wanted.is_rate() || held.zone.as_deref().unwrap_or(UTC) == wanted.zone.name()
+}
+
+const UTC: &str = "UTC";
+
+/// Whether AWS holds it as wanted: asked for every action at every pass, so nothing is put into words for it.
+fn is_same(wanted: &ScheduledAction, held: &ObservedSchedule, now: DateTime<Utc>) -> bool {
+    let start = |start| start_that_counts(start, wanted.is_rate(), now);
+    (held.min, held.max, held.end) == (wanted.min, wanted.max, wanted.end)
+        && start(held.start) == start(wanted.start)
+        && is_in_zone(wanted, held)
+        && (held.expression == wanted.expression || strict(&held.expression) == wanted.expression)
+}
+
+/// What differs, in words.
 fn differences(
     wanted: &ScheduledAction,
     held: &ObservedSchedule,
@@ -143,21 +164,12 @@ fn differences(
     let instant =
         |at: Option<DateTime<Utc>>| said(at.map(|at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string()));
     let count = |end: Option<super::super::bounds::Capacity>| said(end.map(|n| n.to_string()));
-    let is_rate = wanted.expression.starts_with("rate");
-    // Other blanks or names of months are the same expression.
-    let expression = if held.expression == wanted.expression {
-        held.expression.clone()
-    } else {
-        Expression::parse(&held.expression).map_or(held.expression.clone(), |e| e.to_string())
-    };
-    let zone = held.zone.as_deref().unwrap_or("UTC").to_owned();
-    // A rate goes by no clock on a wall.
+    let zone = held.zone.clone().unwrap_or_else(|| UTC.to_owned());
     let zone = Difference::between("timezone", &zone, &wanted.zone.name().to_owned());
-    let zone = zone.filter(|_| !is_rate);
-    let start = |start| instant(start_that_counts(start, is_rate, now));
+    let start = |start| instant(start_that_counts(start, wanted.is_rate(), now));
     let fields = [
-        Difference::between("expression", &expression, &wanted.expression),
-        zone,
+        Difference::between("expression", &strict(&held.expression), &wanted.expression),
+        zone.filter(|_| !is_in_zone(wanted, held)),
         Difference::between("bounds.min", &count(held.min), &count(wanted.min)),
         Difference::between("bounds.max", &count(held.max), &count(wanted.max)),
         Difference::between("start", &start(held.start), &start(wanted.start)),

@@ -15,8 +15,9 @@ use evenkeel::runtime::{
     Alerter, Board, Pace, Reconciler, Settings, SystemClock, VirtualClock, Watcher, drive, nudger,
 };
 use evenkeel::sim::engine::api;
-use evenkeel::sim::engine::{Options, World as Engine};
+use evenkeel::sim::engine::{Options, Shape, Traffic, World as Engine};
 use evenkeel::sim::scenario::Scenario;
+use evenkeel::sim::wire::{Service, call};
 use evenkeel::sim::{Door, Sandbox, SandboxClock, to_instant};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -280,6 +281,24 @@ impl World {
     /// Does something with the simulated AWS behind evenkeel's back.
     pub fn aws<T>(&self, act: impl FnOnce(&mut Engine) -> T) -> T {
         self.sandbox.with(act)
+    }
+
+    /// A call as a client makes it, in AWS's words.
+    pub fn call(&self, service: Service, operation: &str, body: Value) -> Value {
+        self.aws(|engine| call(engine, service, operation, body))
+            .unwrap()
+    }
+
+    /// From now on so many requests a minute go to an endpoint.
+    pub fn set_load(&self, endpoint: &str, rpm: f64) {
+        self.aws(|engine| {
+            let traffic = Traffic {
+                shape: Shape::Steady { rpm },
+                random: false,
+                origin: engine.now().minute(),
+            };
+            engine.set_traffic(endpoint, traffic).unwrap();
+        });
     }
 
     pub fn timeline(&self) -> Vec<String> {
