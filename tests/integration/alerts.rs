@@ -508,3 +508,52 @@ async fn a_receiver_that_was_down_hears_what_still_fires() {
     assert!(failures > 50, "{failures}");
     assert_eq!(world.events.count("sent: http://two: Some"), 0);
 }
+
+/// A jump straight to a maximum that will do is no saturation while the new instances start.
+#[tokio::test(start_paused = true)]
+async fn capacity_that_is_starting_is_waited_for() {
+    let world = World::new(WORLD, &config(TRACKING, "{ min: 1, max: 6 }"));
+    let script = async {
+        minutes(&world, 5).await;
+        world.set_load("chat", 1750.0);
+        minutes(&world, 8).await;
+        let running = world.snapshot().scopes[&scope()].targets[&chat()].running;
+        assert_eq!(running.unwrap().desired, Capacity::new(6), "the jump");
+    };
+    tokio::join!(world.run_for(Duration::from_mins(40)), script);
+    // It is at its maximum, and that is all.
+    let fired = all_fired(&world);
+    assert_eq!(
+        fired,
+        [AlertKind::AtMaxCapacity],
+        "{:?}",
+        world.events.told()
+    );
+}
+
+/// Right after capacity came, the newest values are of before: spread over fewer instances they would say too much.
+#[tokio::test(start_paused = true)]
+async fn what_is_missing_is_not_worked_out_from_before_the_change() {
+    let world = World::new(WORLD, &config(TRACKING, "{ min: 1, max: 4 }"));
+    let script = async {
+        minutes(&world, 5).await;
+        world.set_load("chat", 2400.0);
+        minutes(&world, 30).await;
+        let alert = of_chat(&world, AlertKind::MaxCapacitySaturated).unwrap();
+        assert!(
+            alert.reason.contains("8 are wanted: 4 are missing"),
+            "{}",
+            alert.reason
+        );
+    };
+    tokio::join!(world.run_for(Duration::from_mins(36)), script);
+    let lines = world.events.lines();
+    let fired = lines
+        .iter()
+        .find(|line| line.contains("MaxCapacitySaturated firing"));
+    let fired = fired.unwrap();
+    assert!(
+        fired.contains("8 are wanted") || fired.contains("wants more"),
+        "{fired}"
+    );
+}

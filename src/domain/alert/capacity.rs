@@ -102,9 +102,12 @@ pub(super) fn saturated(
     let mut worst: Option<(f64, &Policy, Option<DateTime<Utc>>)> = None;
     for policy in &target.policies {
         let alarm = wants_more(target, policy, view.scope);
-        // A value of before the last change was spread over another capacity.
-        let point = fresh(id, policy, view).filter(|p| changed.is_none_or(|at| p.at >= at));
-        let Some(point) = point else {
+        let newest = fresh(id, policy, view);
+        // A value of before the last change was spread over another capacity, and so was what the alarm went by.
+        if newest.is_some_and(|point| changed.is_some_and(|at| point.at < at)) {
+            continue;
+        }
+        let Some(point) = newest else {
             // The alarm alone tells that it wants more, but not how much.
             if let Some(alarm) = alarm {
                 known = true;

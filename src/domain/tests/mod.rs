@@ -434,3 +434,105 @@ fn the_checker_refuses_broken_plans() {
     let violations = check(good, &desired, &busy, NO_LIMIT).unwrap_err();
     assert_eq!(violations, [Violation::NotScalable(id("chat"))]);
 }
+
+/// A target with one schedule that AWS runs, and the world in which everything is as declared.
+fn scheduled() -> (DesiredFleet, Observation) {
+    let mut desired = fleet([("chat", 1, 4)]);
+    let target = desired.targets.get_mut(&id("chat")).unwrap();
+    target.schedules = vec![Schedule {
+        name: "up".parse().unwrap(),
+        when: When::Fires(Expression::parse("cron(0 9 * * ? *)").unwrap()),
+        zone: Zone::UTC,
+        is_zone_assumed: false,
+        min: Capacity::new(2),
+        max: Capacity::new(4),
+        lead: chrono::TimeDelta::zero(),
+        except: std::collections::BTreeSet::new(),
+        start: None,
+        end: None,
+        runner: Runner::Aws,
+        adopted_action: None,
+    }];
+    let world = observe(BTreeMap::from([in_service("chat", 2)]), Vec::new());
+    let done = execute(&plan(&desired, &world, at()), world);
+    (desired, done)
+}
+
+/// What the checker says of one change, whoever planned it.
+fn refused(desired: &DesiredFleet, seen: &Observation, change: Change) -> Vec<Violation> {
+    let mut planned = plan(desired, seen, at());
+    planned.targets[0].actions = vec![Action {
+        change,
+        reason: ActionReason::NotDeclared,
+        effects: Vec::new(),
+    }];
+    check(planned, desired, seen, NO_LIMIT)
+        .err()
+        .unwrap_or_default()
+}
+
+/// Scheduled actions are removed when they are ours and nothing needs them.
+#[test]
+fn the_checker_refuses_to_remove_scheduled_actions_that_are_needed_or_not_ours() {
+    let (desired, mut world) = scheduled();
+    let held = world.schedules.get_mut(&id("chat")).unwrap();
+    for name in ["strange", "evenkeel-gone"] {
+        let one = held["evenkeel-up"].clone();
+        held.insert(name.to_owned(), one);
+    }
+    let delete = |name: &str| Change::DeleteSchedule {
+        name: name.to_owned(),
+    };
+    assert_eq!(refused(&desired, &world, delete("evenkeel-gone")), []);
+    for name in ["strange", "evenkeel-up", "evenkeel-never-was"] {
+        let violation = Violation::NotOursToRemove(id("chat"), name.to_owned());
+        assert_eq!(refused(&desired, &world, delete(name)), [violation]);
+    }
+    let never = DesiredFleet {
+        manage: Manage {
+            prune: Prune::Never,
+            ..Manage::default()
+        },
+        ..desired
+    };
+    assert_eq!(refused(&never, &world, delete("evenkeel-gone")).len(), 1);
+}
+
+/// Scheduled actions are put as declared schedules need them, and not more of them than AWS takes.
+#[test]
+fn the_checker_refuses_scheduled_actions_that_nothing_needs_so() {
+    let (desired, world) = scheduled();
+    let wanted = scheduled_actions(&desired.targets[&id("chat")], &desired.manage.owner, at());
+    let put = |change: fn(&mut ScheduledAction)| {
+        let mut action = wanted[0].clone();
+        change(&mut action);
+        Change::PutSchedule {
+            action,
+            previous: None,
+        }
+    };
+    assert_eq!(refused(&desired, &world, put(|_| {})), []);
+    let wrong: [fn(&mut ScheduledAction); 3] = [
+        |a| a.name = "evenkeel-other".to_owned(),
+        |a| a.min = Capacity::new(3),
+        |a| a.max = Capacity::new(9),
+    ];
+    for change in wrong {
+        let violations = refused(&desired, &world, put(change));
+        assert!(
+            matches!(violations.as_slice(), [Violation::WrongSchedule(..)]),
+            "{violations:?}"
+        );
+    }
+    let mut full = world;
+    let held = full.schedules.get_mut(&id("chat")).unwrap();
+    let one = held.remove("evenkeel-up").unwrap();
+    held.extend((0..200).map(|n| (format!("strange-{n}"), one.clone())));
+    let too_many = Violation::TooManySchedules(id("chat"));
+    assert_eq!(refused(&desired, &full, put(|_| {})), [too_many]);
+    // And the planner keeps to it.
+    let crowded = plan(&desired, &full, at());
+    let notes = &crowded.targets[0].notes;
+    assert!(notes.contains(&Note::TooManySchedules(1)));
+    assert!(crowded.is_empty());
+}
