@@ -83,6 +83,12 @@ fn plan_target(
         return entry;
     }
     let held = observed.targets.get(&target.id);
+    let gap = observed.gap(&Part::Alarms);
+    if let (None, Some(gap)) = (held, gap) {
+        entry.notes.push(Note::LeasesUnseen(gap.clone()));
+        entry.verdict = Verdict::Held;
+        return entry;
+    }
     let suspended = suspension_due(target.suspended, held, leases, now);
     let registration = plan_registration(target, &effective, suspended, manage, observed);
     let left = held.and_then(|held| left_alone(registration.as_ref()?, target, held, leases, now));
@@ -94,9 +100,9 @@ fn plan_target(
             ..action
         };
         // What someone asks for a while could be against it.
-        match observed.gap(&Part::Alarms) {
-            Some(gap) if held.is_some() => entry.notes.push(Note::LeasesUnseen(gap.clone())),
-            _ => entry.actions.push(action),
+        match gap {
+            Some(gap) => entry.notes.push(Note::LeasesUnseen(gap.clone())),
+            None => entry.actions.push(action),
         }
     }
     let unasked = held
@@ -106,7 +112,7 @@ fn plan_target(
     plan_policies(target, manage, observed, &mut entry);
     plan_schedules(target, manage, observed, now, &mut entry);
     // A marker goes after what it asked for is undone, and that is not known with half of the alarms unread.
-    if observed.gap(&Part::Alarms).is_none() {
+    if gap.is_none() {
         let ended = ended_leases(&target.id, leases, &manage.owner, now);
         entry.actions.extend(ended);
     }
