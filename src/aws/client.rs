@@ -82,7 +82,7 @@ pub async fn connect(
         None => SageMaker::paced(sagemaker),
     };
     let cloudwatch = aws_sdk_cloudwatch::Client::from_conf(cloudwatch);
-    let cloudwatch = Arc::new(CloudWatch::new(cloudwatch));
+    let cloudwatch = Arc::new(CloudWatch::new(cloudwatch, Arc::clone(log)));
     Ok(ScopePorts {
         scaling: Arc::new(ApplicationAutoScaling::new(
             aws_sdk_applicationautoscaling::Client::from_conf(scaling),

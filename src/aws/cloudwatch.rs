@@ -1,5 +1,7 @@
 //! CloudWatch metrics and alarms.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::{
@@ -12,19 +14,23 @@ use super::error::{classify, unreadable};
 use super::pages::turn;
 use crate::domain::{
     AlarmExtras, AlarmRule, AlarmState, CustomMetric, Datapoint, MathMetric, MathPart, MissingData,
-    Number, ObservedAlarm,
+    Number, ObservedAlarm, metrics_billed, metrics_of,
 };
-use crate::ports::{AlarmApi, ApiError, Listing, MetricQuery, MetricSource, absent_is_deleted};
+use crate::ports::{
+    AlarmApi, ApiError, Listing, MetricQuery, MetricSource, RequestLog, absent_is_deleted,
+    last_evaluated,
+};
 
 /// The adapter.
 #[derive(Debug, Clone)]
 pub(super) struct CloudWatch {
     client: Client,
+    log: Arc<dyn RequestLog>,
 }
 
 impl CloudWatch {
-    pub(super) fn new(client: Client) -> Self {
-        Self { client }
+    pub(super) fn new(client: Client, log: Arc<dyn RequestLog>) -> Self {
+        Self { client, log }
     }
 }
 
@@ -47,6 +53,7 @@ fn alarm(alarm: &MetricAlarm) -> Option<ObservedAlarm> {
             insufficient_actions: alarm.insufficient_data_actions().to_vec(),
             description: alarm.alarm_description().map(str::to_owned),
         },
+        last: alarm.state_reason_data().and_then(last_evaluated),
     })
 }
 
@@ -260,6 +267,7 @@ impl CloudWatch {
     async fn metric_data(
         &self,
         asked: Vec<MetricDataQuery>,
+        billed: usize,
         from: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> Result<Vec<MetricDataResult>, ApiError> {
@@ -275,6 +283,7 @@ impl CloudWatch {
                 .send()
                 .await
                 .map_err(|error| classify(OPERATION, &error))?;
+            self.log.metrics(billed);
             let results = page.metric_data_results.unwrap_or_default();
             Ok((results, page.next_token))
         })
@@ -303,7 +312,8 @@ impl MetricSource for CloudWatch {
             .enumerate()
             .map(|(i, q)| query(i, q))
             .collect();
-        for result in self.metric_data(asked, from, until).await? {
+        let billed = metrics_billed(queries.iter().map(|query| &query.metric));
+        for result in self.metric_data(asked, billed, from, until).await? {
             let index = result
                 .id()
                 .and_then(|id| id.strip_prefix('q')?.parse::<usize>().ok());
@@ -324,7 +334,10 @@ impl MetricSource for CloudWatch {
         from: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> Result<Vec<Datapoint>, ApiError> {
-        let results = self.metric_data(math_queries(math), from, until).await?;
+        let billed = metrics_billed(metrics_of(math));
+        let results = self
+            .metric_data(math_queries(math), billed, from, until)
+            .await?;
         Ok(results.iter().flat_map(points).collect())
     }
 }

@@ -23,6 +23,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod unit;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -32,6 +33,8 @@ use std::time::Duration;
 pub use problem::{Problem, Problems};
 pub use resolved::{resolved, target_shape};
 pub use source::{Sources, VARIABLE_PREFIX, syntax_problem};
+
+pub use watch::Watch;
 
 use crate::domain::{DesiredFleet, Manage, Mode, OnRemoval, Safety, ScopeName};
 use node::{Context, Node};
@@ -84,6 +87,8 @@ pub struct Scope {
 pub struct Config {
     /// How the daemon runs.
     pub daemon: Daemon,
+    /// How metrics are watched, and for how much.
+    pub watch: Watch,
     /// How much one pass may take away.
     pub safety: Safety,
     /// What is ours, and what may be removed; the same in every scope.
@@ -137,14 +142,15 @@ pub fn load(sources: &Sources) -> Result<Config, Problems> {
     }
 }
 
-const KEYS: [&str; 7] = [
-    "daemon", "safety", "manage", "alerting", "scopes", "profiles", "targets",
+const KEYS: [&str; 8] = [
+    "daemon", "watch", "safety", "manage", "alerting", "scopes", "profiles", "targets",
 ];
 
 fn read(root: &Node<'_>) -> Config {
     let Some(fields) = root.fields(&KEYS) else {
         return Config {
             daemon: Daemon::default(),
+            watch: Watch::default(),
             safety: Safety::default(),
             manage: Manage::default(),
             alertmanagers: Vec::new(),
@@ -154,6 +160,10 @@ fn read(root: &Node<'_>) -> Config {
     let daemon = fields
         .get("daemon")
         .map(|node| daemon::read_daemon(&node))
+        .unwrap_or_default();
+    let watch = fields
+        .get("watch")
+        .map(|node| watch::read_watch(&node))
         .unwrap_or_default();
     let safety = fields
         .get("safety")
@@ -186,6 +196,7 @@ fn read(root: &Node<'_>) -> Config {
     }
     Config {
         daemon,
+        watch,
         safety,
         manage,
         alertmanagers,

@@ -38,6 +38,10 @@ pub fn resolved(config: &Config) -> Value {
             "call_timeout": duration(daemon.call_timeout),
             "http": { "listen": daemon.listen.to_string() },
         },
+        "watch": {
+            "quiet_interval": duration(config.watch.quiet_interval),
+            "signals": config.watch.signals,
+        },
         "safety": { "max_change": format!("{}%", config.safety.max_change * 100.0) },
         "manage": {
             "owner": config.manage.owner.as_str(),
@@ -54,6 +58,11 @@ pub fn resolved(config: &Config) -> Value {
             "state_dir".to_owned(),
             json!(directory.display().to_string()),
         );
+    }
+    if let Some(budget) = config.watch.budget
+        && let Some(map) = shape.get_mut("watch").and_then(Value::as_object_mut)
+    {
+        map.insert("budget".to_owned(), json!(budget));
     }
     if let Some(map) = shape
         .as_object_mut()

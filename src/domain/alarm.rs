@@ -235,6 +235,8 @@ pub struct ObservedAlarm {
     pub rule: Option<AlarmRule>,
     /// What else it has. The description of ours may keep what a person asked for.
     pub extras: AlarmExtras,
+    /// The newest value that it went by when its state was last judged, and the start of its period.
+    pub last: Option<(DateTime<Utc>, Number)>,
 }
 
 /// CloudWatch's limit.

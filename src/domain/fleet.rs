@@ -7,14 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::activity::Activity;
 use super::alarm::ObservedAlarm;
 use super::alert::{Alerts, CapacityChange};
 use super::bounds::{Capacity, EffectiveBounds};
 use super::desired::Mode;
-use super::endpoint::{EndpointStatus, Running};
+use super::endpoint::{EndpointKind, EndpointStatus, Running};
+use super::interest::Interest;
 use super::lease::Leases;
 use super::lint::Finding;
 use super::metric::Datapoint;
@@ -24,6 +25,7 @@ use super::observed::ObservedTarget;
 use super::plan::{Verdict, Wait};
 use super::policy::Policy;
 use super::schedule::ScheduleRun;
+use super::signal::Signal;
 use super::target::TargetId;
 
 /// Everything known at a moment.
@@ -247,6 +249,8 @@ pub struct TargetSnapshot {
     pub running: Option<Running>,
     /// Status of its endpoint, or of its component.
     pub endpoint: Option<EndpointStatus>,
+    /// What kind of endpoint it is of; not known of components.
+    pub kind: Option<EndpointKind>,
     /// What someone asks of it for a while.
     pub leases: Leases,
     /// An update of its endpoint that took its capacity away.
@@ -277,6 +281,36 @@ impl TargetSnapshot {
     }
 }
 
+/// When metrics were read, and when they will be again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Read {
+    /// When they were.
+    pub at: DateTime<Utc>,
+    /// Until then nothing newer is to be expected: quiet targets are read rarely.
+    pub until: DateTime<Utc>,
+}
+
+/// Values older than this, when they were read, say nothing about then.
+const FRESH: TimeDelta = TimeDelta::minutes(6);
+
+impl WatchSnapshot {
+    /// The newest value of a policy's metric, if it is of now: young, or as young as a quiet target's can be.
+    #[must_use]
+    pub fn fresh(
+        &self,
+        id: &TargetId,
+        policy: &PolicyName,
+        now: DateTime<Utc>,
+    ) -> Option<&Datapoint> {
+        let point = self.values.get(&(id.clone(), policy.clone()))?;
+        let by_read =
+            |read: &&Read| now <= read.until && read.at.signed_duration_since(point.at) < FRESH;
+        let is_fresh = now.signed_duration_since(point.at) < FRESH
+            || self.reads.get(id).as_ref().is_some_and(by_read);
+        is_fresh.then_some(point)
+    }
+}
+
 /// What the watcher knows of a scope.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct WatchSnapshot {
@@ -288,6 +322,14 @@ pub struct WatchSnapshot {
     pub gone: BTreeSet<String>,
     /// The newest mature value of each declared policy's metric.
     pub values: BTreeMap<(TargetId, PolicyName), Datapoint>,
+    /// What the last look at each of these metrics brought, oldest first.
+    pub recent: BTreeMap<(TargetId, PolicyName), Vec<Datapoint>>,
+    /// The newest mature value of what else each target publishes.
+    pub signals: BTreeMap<TargetId, BTreeMap<Signal, Datapoint>>,
+    /// When the metrics of each target's policies were last read.
+    pub reads: BTreeMap<TargetId, Read>,
+    /// Targets that are watched at every look, and why.
+    pub interesting: BTreeMap<TargetId, Interest>,
     /// The last activity of each target that scaled, or tried to.
     pub activities: BTreeMap<TargetId, Activity>,
     /// The last refusal to scale of each target.

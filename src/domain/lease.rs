@@ -456,6 +456,7 @@ mod tests {
                 description: Some(description.to_owned()),
                 ..AlarmExtras::default()
             },
+            last: None,
         }
     }
 

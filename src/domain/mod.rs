@@ -19,9 +19,11 @@ mod alarm;
 mod alert;
 mod bounds;
 mod check;
+mod cost;
 mod desired;
 mod endpoint;
 mod fleet;
+mod interest;
 mod lease;
 mod lint;
 mod metric;
@@ -35,6 +37,7 @@ mod scalable;
 mod schedule;
 mod scheduled;
 mod select;
+mod signal;
 mod target;
 mod value;
 
@@ -49,6 +52,9 @@ pub use alert::{
 };
 pub use bounds::{BoundSource, Bounds, BoundsError, Capacity, EffectiveBounds, effective_bounds};
 pub use check::{CheckedPlan, Safety, Violation, check};
+pub use cost::{
+    Allowance, call_dollars, calls_dollars, metrics_billed, metrics_dollars, metrics_of, share,
+};
 pub use desired::{
     DesiredFleet, DesiredTarget, Manage, Mode, OWNER_TAG, OnRemoval, Prune, Suspension,
 };
@@ -58,8 +64,9 @@ pub use endpoint::{
 };
 pub use fleet::{
     CapacityReset, ConfigState, Conflict, FleetSnapshot, PassOutcome, PassReason, PassSummary,
-    ScopeSnapshot, TargetSnapshot, WatchSnapshot, WriteFailure,
+    Read, ScopeSnapshot, TargetSnapshot, WatchSnapshot, WriteFailure,
 };
+pub use interest::{Interest, interest};
 pub use lease::{
     Hold, Lease, Leases, MarkerKind, Markers, Override, PreparedUpdate, lease_marker, read_markers,
     update_marker,
@@ -95,6 +102,7 @@ pub use scheduled::{
     schedule_of_action, scheduled_actions,
 };
 pub use select::{Glob, Picked, Selection, Selector, expand, placeholder};
+pub use signal::{Rank, Signal};
 pub use target::{Dimension, ParseTargetError, TargetId};
 pub use value::{Cooldown, CooldownError, Number, TargetValue, TargetValueError};
 

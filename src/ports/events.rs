@@ -138,6 +138,15 @@ pub enum Event<'a> {
         /// What, and why.
         error: &'a ApiError,
     },
+    /// Metrics were not read, to keep to the budget; or nothing is left out any more.
+    WatchSkipped {
+        /// The scope.
+        scope: &'a ScopeName,
+        /// How many queries were not sent.
+        queries: usize,
+        /// Whether it was otherwise at the last look.
+        is_news: bool,
+    },
     /// An alert began to fire, or is over.
     Alert {
         /// The scope.

@@ -4,13 +4,16 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 
 use super::error::ApiError;
 use super::scaling::Listing;
-use crate::domain::{AlarmExtras, AlarmRule, CustomMetric, Datapoint, MathMetric, ObservedAlarm};
+use crate::domain::{
+    AlarmExtras, AlarmRule, CustomMetric, Datapoint, MathMetric, Number, ObservedAlarm,
+};
 
 /// A metric to read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MetricQuery {
     /// The metric in full.
     pub metric: CustomMetric,
@@ -62,4 +65,50 @@ pub trait MetricSource: Debug + Send + Sync {
         from: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> Result<Vec<Datapoint>, ApiError>;
+}
+
+/// The part of an alarm's `StateReasonData` that holds what it went by (aws-autoscaling.md 3.3).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReasonData {
+    #[serde(default)]
+    evaluated_datapoints: Vec<Evaluated>,
+}
+
+#[derive(Deserialize)]
+struct Evaluated {
+    timestamp: String,
+    value: Option<f64>,
+}
+
+/// The newest value that an alarm went by when its state was last judged: it comes with the list of alarms and costs
+/// nothing. `None` for what can not be read.
+#[must_use]
+pub fn last_evaluated(state_reason_data: &str) -> Option<(DateTime<Utc>, Number)> {
+    let data: ReasonData = serde_json::from_str(state_reason_data).ok()?;
+    let points = data.evaluated_datapoints.into_iter().filter_map(|point| {
+        // AWS writes the offset without a colon.
+        let local = point.timestamp.strip_suffix("+0000")?;
+        let at = DateTime::parse_from_rfc3339(&format!("{local}Z")).ok()?;
+        Some((at.with_timezone(&Utc), Number::new(point.value?)?))
+    });
+    points.max_by_key(|(at, _)| *at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_value_of_an_alarm_is_read_from_its_reason() {
+        let data = r#"{"version":"1.0","queryDate":"2026-04-01T03:13:20.123+0000","statistic":"Sum","period":60,
+            "recentDatapoints":[10.0,12.5],"threshold":70.0,"evaluatedDatapoints":[
+            {"timestamp":"2026-04-01T03:12:00.000+0000","sampleCount":4.0,"value":12.5},
+            {"timestamp":"2026-04-01T03:11:00.000+0000","value":10.0}, {"timestamp":"2026-04-01T03:13:00.000+0000"}]}"#;
+        let (at, value) = last_evaluated(data).unwrap();
+        assert_eq!(at.to_rfc3339(), "2026-04-01T03:12:00+00:00");
+        assert!((value.get() - 12.5).abs() < 1e-12);
+        assert_eq!(last_evaluated("{}"), None);
+        assert_eq!(last_evaluated("no JSON"), None);
+    }
 }

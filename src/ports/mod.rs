@@ -18,7 +18,7 @@ pub use endpoints::{EndpointApi, EndpointSummary};
 pub use error::{ApiError, ErrorKind, absent_is_deleted};
 pub use events::{Event, EventSink, NoEvents};
 pub use heartbeat::Heartbeats;
-pub use metrics::{AlarmApi, MetricQuery, MetricSource};
+pub use metrics::{AlarmApi, MetricQuery, MetricSource, last_evaluated};
 pub use post::Poster;
 pub use requests::{NoRequestLog, RequestLog};
 pub use scaling::{Listing, ScalingApi};

@@ -6,6 +6,9 @@ use std::fmt::Debug;
 pub trait RequestLog: Debug + Send + Sync {
     /// A request was answered, or was not. `outcome` is `ok` or an error kind's label.
     fn request(&self, service: &'static str, operation: &str, outcome: &'static str);
+
+    /// GetMetricData was answered; so many metrics are billed.
+    fn metrics(&self, billed: usize);
 }
 
 /// Wants to know nothing.
@@ -14,4 +17,6 @@ pub struct NoRequestLog;
 
 impl RequestLog for NoRequestLog {
     fn request(&self, _service: &'static str, _operation: &str, _outcome: &'static str) {}
+
+    fn metrics(&self, _billed: usize) {}
 }

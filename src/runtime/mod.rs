@@ -43,7 +43,7 @@ pub use watch::Watcher;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::{DesiredFleet, Mode, Safety, ScopeName};
 
@@ -56,6 +56,8 @@ pub struct Settings {
     pub reconcile_interval: Duration,
     /// From one look of the watcher to the next.
     pub watch_interval: Duration,
+    /// How metrics are watched, and for how much.
+    pub watch: WatchSettings,
     /// How much one pass may take away.
     pub safety: Safety,
     /// What is declared, by scope.
@@ -64,4 +66,22 @@ pub struct Settings {
     pub alertmanagers: Vec<String>,
     /// When the config was loaded.
     pub loaded: DateTime<Utc>,
+}
+
+/// How metrics are watched, and for how much.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WatchSettings {
+    /// How often the metrics of a quiet target are read.
+    pub quiet_interval: Duration,
+    /// Whether signals are read, beside the metrics that policies follow.
+    pub signals: bool,
+    /// Dollars a month, for all scopes together; `None` without a limit.
+    pub budget: Option<f64>,
+}
+
+impl WatchSettings {
+    /// How often the metrics of a quiet target are read.
+    pub(crate) fn quiet(self) -> TimeDelta {
+        TimeDelta::from_std(self.quiet_interval).unwrap_or(TimeDelta::MAX)
+    }
 }

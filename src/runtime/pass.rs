@@ -22,9 +22,9 @@ use super::execute::{Executed, Executor, execute};
 use super::observe::{Look, Observer};
 use super::resets::Resets;
 use crate::domain::{
-    ActionReason, Bounds, Change, Conflict, DesiredFleet, Leases, Mode, Observation, Part,
-    PassOutcome, PassReason, PassSummary, Plan, ScheduledAction, ScopeName, ScopeSnapshot,
-    TargetId, TargetSnapshot, Verdict, Violation, WriteFailure, check, plan,
+    ActionReason, Bounds, Change, Conflict, DesiredFleet, EndpointDetails, Leases, Mode,
+    Observation, Part, PassOutcome, PassReason, PassSummary, Plan, ScheduledAction, ScopeName,
+    ScopeSnapshot, TargetId, TargetSnapshot, Verdict, Violation, WriteFailure, check, plan,
 };
 use crate::ports::{Clock, Event, EventSink, ScopePorts};
 
@@ -500,6 +500,9 @@ impl Reconciler {
                     notes: entry.notes.clone(),
                     registered: observed.targets.get(id).cloned(),
                     running: observed.capacity(id),
+                    kind: endpoint
+                        .and_then(|e| e.details.as_ref())
+                        .map(EndpointDetails::kind),
                     endpoint: status.or_else(|| endpoint.map(|e| e.status.clone())),
                     leases: observed.leases(id).cloned().unwrap_or_default(),
                     reset: self.resets.of(id),

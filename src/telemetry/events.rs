@@ -10,9 +10,9 @@ use tracing::{debug, error, info, warn};
 use super::fleet::families;
 use super::metrics::{Counters, Fault, TargetLabels, target_values};
 use crate::domain::{
-    Activity, ActivityStatus, Alert, AlertKey, AlertState, FleetSnapshot, Leases, MarkerKind,
-    PassOutcome, PassSummary, ScheduleOutcome, ScheduleRun, ScopeName, TargetId, Urgency, Verdict,
-    Wait,
+    Action, Activity, ActivityStatus, Alert, AlertKey, AlertState, FleetSnapshot, Leases,
+    MarkerKind, PassOutcome, PassSummary, ScheduleOutcome, ScheduleRun, ScopeName, TargetId,
+    Urgency, Verdict, Wait, call_dollars, metrics_dollars,
 };
 use crate::ports::{Event, EventSink, RequestLog};
 use crate::view::{
@@ -245,6 +245,50 @@ impl Telemetry {
     }
 }
 
+impl Telemetry {
+    fn drift(&self, scope: &ScopeName, target: &TargetId, action: &Action, was_converged: bool) {
+        let labels = [scope.as_str(), action.reason.label()];
+        self.counters.drift.with_label_values(&labels).inc();
+        let reason = reason_text(action);
+        if was_converged {
+            warn!(
+                %scope, target.id = %target,
+                "{target} was changed from outside: it was as declared one pass ago, and now {reason}"
+            );
+        } else {
+            info!(%scope, target.id = %target, "{target} differs from the config: {reason}");
+        }
+    }
+
+    fn spend(&self, service: &str, dollars: f64) {
+        if dollars > 0.0 {
+            self.counters
+                .cost
+                .with_label_values(&[service])
+                .inc_by(dollars);
+        }
+    }
+
+    /// What requests to AWS cost since the start, in dollars.
+    #[must_use]
+    pub fn cost(&self) -> f64 {
+        self.counters.cost.with_label_values(&["cloudwatch"]).get()
+    }
+
+    fn skipped(&self, scope: &ScopeName, queries: usize, is_news: bool) {
+        let count = u64::try_from(queries).unwrap_or(u64::MAX);
+        self.counters
+            .skipped
+            .with_label_values(&[scope.as_str()])
+            .inc_by(count);
+        if is_news && queries > 0 {
+            warn!(%scope, "scope {scope}: {queries} metric queries left out, to keep to watch.budget");
+        } else if is_news {
+            info!(%scope, "scope {scope}: the budget reaches for all metric queries again");
+        }
+    }
+}
+
 /// Tells what someone asks of a target.
 fn asked(scope: &ScopeName, target: &TargetId, leases: &Leases) {
     let hold = leases.hold.as_ref().map(hold_text);
@@ -285,19 +329,7 @@ impl EventSink for Telemetry {
                 target,
                 action,
                 was_converged,
-            } => {
-                let labels = [scope.as_str(), action.reason.label()];
-                self.counters.drift.with_label_values(&labels).inc();
-                let reason = reason_text(action);
-                if *was_converged {
-                    warn!(
-                        %scope, target.id = %target,
-                        "{target} was changed from outside: it was as declared one pass ago, and now {reason}"
-                    );
-                } else {
-                    info!(%scope, target.id = %target, "{target} differs from the config: {reason}");
-                }
-            }
+            } => self.drift(scope, target, action, *was_converged),
             Event::Done {
                 scope,
                 target,
@@ -368,6 +400,11 @@ impl EventSink for Telemetry {
             } => self.overdue(scope, target, *kind, *since),
             Event::PassEnded { scope, summary } => self.pass_ended(scope, summary),
             Event::Scaling { scope, activity } => self.scaling(scope, activity),
+            Event::WatchSkipped {
+                scope,
+                queries,
+                is_news,
+            } => self.skipped(scope, *queries, *is_news),
             Event::WatchFailed { scope, error } => {
                 self.problem(scope, "watch_failed");
                 warn!(%scope, "scope {scope}: watching: {error}");
@@ -383,5 +420,10 @@ impl RequestLog for Telemetry {
             .requests
             .with_label_values(&[service, operation, outcome])
             .inc();
+        self.spend(service, call_dollars(service, operation));
+    }
+
+    fn metrics(&self, billed: usize) {
+        self.spend("cloudwatch", metrics_dollars(billed));
     }
 }

@@ -9,6 +9,7 @@ use prometheus::{GaugeVec, Opts};
 
 use super::alerts::AlertGauges;
 use super::metrics::{Fault, TARGET, target_values};
+use super::signals::SignalGauges;
 use crate::domain::{
     Capacity, FleetSnapshot, Mode, PolicyKind, ScopeName, ScopeSnapshot, Severity, TargetId,
     TargetSnapshot,
@@ -28,6 +29,7 @@ struct Gauges {
     conflict: GaugeVec,
     asked: Asked,
     alerts: AlertGauges,
+    signals: SignalGauges,
     unscaled: GaugeVec,
     targets: GaugeVec,
     last_success: GaugeVec,
@@ -142,6 +144,7 @@ impl Gauges {
             )?,
             asked: Asked::new()?,
             alerts: AlertGauges::new()?,
+            signals: SignalGauges::new()?,
             unscaled: gauge(
                 "unscaled_endpoints",
                 "Endpoints of which no variant is declared or registered.",
@@ -181,7 +184,7 @@ impl Gauges {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let all: [&GaugeVec; 25] = [
+        let all: [&GaugeVec; 28] = [
             &self.capacity_current,
             &self.capacity_desired,
             &self.capacity_min,
@@ -200,6 +203,9 @@ impl Gauges {
             &self.alerts.state,
             &self.alerts.reversals,
             &self.alerts.unmet,
+            &self.signals.value,
+            &self.signals.at,
+            &self.signals.interesting,
             &self.unscaled,
             &self.targets,
             &self.last_success,
@@ -229,11 +235,13 @@ impl Gauges {
             .with_label_values(&label)
             .set(crate::num::from_usize(scope.unscaled.len()));
         self.alerts.set_scope(name, scope);
+        self.signals.set_scope(name, scope);
         let mut states: BTreeMap<&str, usize> = STATES.iter().map(|state| (*state, 0)).collect();
         for (id, target) in &scope.targets {
             *states.entry(target.verdict.label()).or_default() += 1;
             self.set_target(name, id, target, scope);
             self.alerts.set_target(name, id, target, scope, now);
+            self.signals.set_target(name, id, scope);
         }
         for (state, count) in states {
             let value = crate::num::from_usize(count);
@@ -344,7 +352,7 @@ fn flag(on: bool) -> f64 {
     if on { 1.0 } else { 0.0 }
 }
 
-fn seconds(time: Option<DateTime<Utc>>) -> f64 {
+pub(super) fn seconds(time: Option<DateTime<Utc>>) -> f64 {
     time.map_or(0.0, |t| crate::num::from_i64(t.timestamp_millis()) / 1000.0)
 }
 

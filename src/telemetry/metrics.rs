@@ -1,7 +1,7 @@
 //! Counters that live as long as the process. The help texts are the documentation.
 
 use prometheus::{
-    HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    CounterVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
 use crate::domain::{
@@ -25,6 +25,8 @@ pub(super) struct Counters {
     pub(super) passes: IntCounterVec,
     pub(super) pass_duration: HistogramVec,
     pub(super) requests: IntCounterVec,
+    pub(super) cost: CounterVec,
+    pub(super) skipped: IntCounterVec,
     pub(super) reload_success: IntGauge,
     pub(super) sent: IntCounterVec,
     pub(super) alerts: IntCounterVec,
@@ -48,6 +50,9 @@ pub(super) fn target_values(scope: &ScopeName, target: &TargetId) -> TargetLabel
     ]
 }
 
+/// Services that are called, as the labels of requests name them.
+const SERVICES: [&str; 3] = ["application-autoscaling", "cloudwatch", "sagemaker"];
+
 const PASS_BUCKETS: [f64; 10] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 const LATENESS_BUCKETS: [f64; 10] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0];
 
@@ -69,32 +74,66 @@ fn of_process(registry: &Registry) -> Result<IntGauge, Fault> {
     Ok(reload_success)
 }
 
+fn counter(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntCounterVec, Fault> {
+    let vec = IntCounterVec::new(Opts::new(format!("evenkeel_{name}"), help), labels)?;
+    registry.register(Box::new(vec.clone()))?;
+    Ok(vec)
+}
+
+/// Counters by target: activities, refusals to scale, and schedules that came due.
+fn of_targets(registry: &Registry) -> Result<[IntCounterVec; 3], Fault> {
+    let [scope, endpoint, variant, component] = TARGET;
+    let activities = counter(
+        registry,
+        "scaling_activities_total",
+        "Scaling activities of AWS that reached a final status, by status. Those that tell why nothing was \
+         scaled are in evenkeel_scaling_not_scaled_total.",
+        &[scope, endpoint, variant, component, "status"],
+    )?;
+    let not_scaled = counter(
+        registry,
+        "scaling_not_scaled_total",
+        "Decisions of AWS not to scale, by reason. The same reason twice in a row is recorded once by AWS.",
+        &[scope, endpoint, variant, component, "reason"],
+    )?;
+    let schedule_applied = counter(
+        registry,
+        "schedule_applied_total",
+        "Changes of bounds that schedules made due, by outcome: applied, found (AWS held them already), mended \
+         (AWS was to run them and did not), failed (and tried again), missed (the next change came first).",
+        &[scope, endpoint, variant, component, "outcome"],
+    )?;
+    Ok([activities, not_scaled, schedule_applied])
+}
+
+/// What requests cost, by service.
+fn of_cost(registry: &Registry) -> Result<CounterVec, Fault> {
+    let cost = CounterVec::new(
+        Opts::new(
+            "evenkeel_aws_cost_estimate_dollars_total",
+            "What requests to AWS cost since the start, by its price list and before any free tier.",
+        ),
+        &["service"],
+    )?;
+    registry.register(Box::new(cost.clone()))?;
+    for service in SERVICES {
+        cost.with_label_values(&[service]);
+    }
+    Ok(cost)
+}
+
 impl Counters {
     pub(super) fn new() -> Result<Self, Fault> {
         let registry = Registry::new();
-        let counter = |name: &str, help: &str, labels: &[&str]| -> Result<IntCounterVec, Fault> {
-            let vec = IntCounterVec::new(Opts::new(format!("evenkeel_{name}"), help), labels)?;
-            registry.register(Box::new(vec.clone()))?;
-            Ok(vec)
-        };
-        let [scope, endpoint, variant, component] = TARGET;
-        let activities = counter(
-            "scaling_activities_total",
-            "Scaling activities of AWS that reached a final status, by status. Those that tell why nothing was \
-             scaled are in evenkeel_scaling_not_scaled_total.",
-            &[scope, endpoint, variant, component, "status"],
-        )?;
-        let not_scaled = counter(
-            "scaling_not_scaled_total",
-            "Decisions of AWS not to scale, by reason. The same reason twice in a row is recorded once by AWS.",
-            &[scope, endpoint, variant, component, "reason"],
-        )?;
-        let schedule_applied = counter(
-            "schedule_applied_total",
-            "Changes of bounds that schedules made due, by outcome: applied, found (AWS held them already), mended \
-             (AWS was to run them and did not), failed (and tried again), missed (the next change came first).",
-            &[scope, endpoint, variant, component, "outcome"],
-        )?;
+        let counter =
+            |name: &str, help: &str, labels: &[&str]| counter(&registry, name, help, labels);
+        let [activities, not_scaled, schedule_applied] = of_targets(&registry)?;
+        let [scope, ..] = TARGET;
         let drift = counter(
             "drift_total",
             "Differences found between the config and AWS, each counted once however long it lasts, by kind.",
@@ -114,6 +153,12 @@ impl Counters {
             "aws_requests_total",
             "Requests sent to AWS, retries included, by outcome: ok or the kind of error.",
             &["service", "operation", "outcome"],
+        )?;
+        let cost = of_cost(&registry)?;
+        let skipped = counter(
+            "watch_queries_skipped_total",
+            "Metric queries that were not sent, to keep to the budget.",
+            &[scope],
         )?;
         let sent = counter(
             "notifications_total",
@@ -160,6 +205,8 @@ impl Counters {
             passes,
             pass_duration,
             requests,
+            cost,
+            skipped,
             reload_success,
             sent,
             alerts,

@@ -10,6 +10,7 @@ mod fleet;
 mod journal;
 mod logs;
 mod metrics;
+mod signals;
 
 pub use events::Telemetry;
 pub use journal::{JOURNAL, Journal, Listeners};

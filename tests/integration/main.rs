@@ -33,4 +33,5 @@ mod schedules;
 mod select;
 mod server;
 mod traps;
+mod watching;
 mod world;

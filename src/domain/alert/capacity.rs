@@ -13,8 +13,8 @@ use super::super::policy::{Policy, PolicyKind};
 use super::super::target::TargetId;
 use super::{Condition, View};
 
-/// Values older than this say nothing about now.
-pub(super) const FRESH: TimeDelta = TimeDelta::minutes(6);
+/// A slope still tells where things go when its last point is so old; quiet targets are read rarely.
+const STILL_TELLS: TimeDelta = TimeDelta::minutes(16);
 /// A refusal older than this says nothing about now. AWS does not repeat the same one.
 const REFUSAL_COUNTS: TimeDelta = TimeDelta::minutes(10);
 /// What has begun goes on until the value is so much below its target.
@@ -31,9 +31,7 @@ const NEAR: f64 = 0.5;
 
 /// The newest value of a policy's metric, if it is of now.
 pub(super) fn fresh<'a>(id: &TargetId, policy: &Policy, view: View<'a>) -> Option<&'a Datapoint> {
-    let key = (id.clone(), policy.name.clone());
-    let point = view.scope.watch.values.get(&key)?;
-    (view.now.signed_duration_since(point.at) < FRESH).then_some(point)
+    view.scope.watch.fresh(id, &policy.name, view.now)
 }
 
 /// The alarms of a policy that CloudWatch has.
@@ -148,9 +146,8 @@ pub fn unmet_demand(
     let max = maximum(target);
     let tracks = |p: &&Policy| matches!(p.kind, PolicyKind::TargetTracking(_));
     let values = target.policies.iter().filter(tracks).filter_map(|policy| {
-        let point = scope.watch.values.get(&(id.clone(), policy.name.clone()))?;
-        let is_fresh = now.signed_duration_since(point.at) < FRESH;
-        is_fresh.then(|| point.value / policy.aim())
+        let point = scope.watch.fresh(id, &policy.name, now)?;
+        Some(point.value / policy.aim())
     });
     let ratio = values.fold(None, |most: Option<f64>, ratio| {
         Some(most.map_or(ratio, |m| m.max(ratio)))
@@ -235,25 +232,32 @@ pub(super) fn stuck_at_zero(id: &TargetId, target: &TargetSnapshot, view: View<'
 pub(super) struct Demand(VecDeque<(DateTime<Utc>, f64)>);
 
 impl Demand {
-    /// Notes what the first policy with a value says, once per value.
+    /// Notes what the first policy with a value says, once per value. Values of before the last change of capacity were
+    /// spread over another one, and say nothing here.
     pub(super) fn note(&mut self, id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) {
         let tracks = |p: &&Policy| matches!(p.kind, PolicyKind::TargetTracking(_));
         let mut values = target.policies.iter().filter(tracks).filter_map(|policy| {
             let key = (id.clone(), policy.name.clone());
-            Some((policy, scope.watch.values.get(&key)?))
+            Some((policy, scope.watch.recent.get(&key)?))
         });
         let current = target.running.and_then(|r| r.current);
-        let (Some((policy, point)), Some(current)) = (values.next(), current) else {
+        let (Some((policy, points)), Some(current)) = (values.next(), current) else {
             return;
         };
-        if self.0.back().is_some_and(|(at, _)| *at >= point.at) {
-            return;
+        let changed = scope.watch.changes.get(id).and_then(|all| all.last());
+        let changed = changed.map(|change| change.done.unwrap_or(change.at));
+        let newest = self.0.back().map(|(at, _)| *at);
+        let news = points.iter().filter(|p| newest.is_none_or(|at| p.at > at));
+        for (i, point) in news.rev().enumerate() {
+            if i > 0 && changed.is_some_and(|at| point.at < at) {
+                break;
+            }
+            let demand = f64::from(current.get()) * point.value / policy.aim();
+            self.0.push_back((point.at, demand));
         }
-        let demand = f64::from(current.get()) * point.value / policy.aim();
-        self.0.push_back((point.at, demand));
-        if self.0.len() > MOST_POINTS {
-            self.0.pop_front();
-        }
+        self.0.make_contiguous().sort_by_key(|(at, _)| *at);
+        let surplus = self.0.len().saturating_sub(MOST_POINTS);
+        self.0.drain(..surplus);
     }
 
     /// Demand now, its slope in units a minute, and how straight the line is, 0 to 1.
@@ -293,7 +297,7 @@ pub(super) fn predicted(target: &TargetSnapshot, demand: &Demand, now: DateTime<
     if running >= max {
         return Condition::Clear;
     }
-    let stale = |at: &DateTime<Utc>| now.signed_duration_since(*at) >= FRESH;
+    let stale = |at: &DateTime<Utc>| now.signed_duration_since(*at) >= STILL_TELLS;
     if demand.0.back().is_none_or(|(at, _)| stale(at)) {
         return Condition::Unknown;
     }

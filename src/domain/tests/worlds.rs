@@ -498,6 +498,7 @@ pub(super) fn alarm(name: &str, rule: Option<AlarmRule>, policy: &PolicyName) ->
         actions: vec![arn(policy)],
         rule,
         extras: AlarmExtras::default(),
+        last: None,
     }
 }
 

@@ -24,7 +24,7 @@ use super::sandbox::{Sandbox, to_instant, to_time};
 use crate::domain::{
     Activity, AlarmExtras, AlarmRule, Bounds, Capacity, Datapoint, MathMetric, OWNER_TAG,
     ObservedAlarm, ObservedPolicy, ObservedSchedule, ObservedTarget, OwnerName, Policy, PolicyKind,
-    PolicyName, ScheduledAction, Suspension, TargetId,
+    PolicyName, ScheduledAction, Suspension, TargetId, metrics_billed, metrics_of,
 };
 use crate::ports::{
     AlarmApi, ApiError, ErrorKind, Listing, MetricQuery, MetricSource, RequestLog, ScalingApi,
@@ -468,6 +468,8 @@ impl MetricSource for Door {
         let answer = self.call(CLOUDWATCH, "GetMetricData", |world| {
             world.get_metric_data(&query)
         })?;
+        self.log
+            .metrics(metrics_billed(queries.iter().map(|q| &q.metric)));
         Ok(answer.metric_data_results.iter().map(points_of).collect())
     }
 
@@ -485,6 +487,7 @@ impl MetricSource for Door {
         let answer = self.call(CLOUDWATCH, "GetMetricData", |world| {
             world.get_metric_data(&query)
         })?;
+        self.log.metrics(metrics_billed(metrics_of(math)));
         Ok(answer
             .metric_data_results
             .iter()

@@ -17,6 +17,7 @@ use crate::domain::{
     ObservedPolicy, ObservedPolicyKind, ObservedSchedule, PredefinedMetric, ScheduledAction, Step,
     StepScaling, Suspension, TargetId, TargetTracking, TargetValue,
 };
+use crate::ports::last_evaluated;
 
 fn cooldown(secs: Option<i64>) -> Option<Cooldown> {
     match secs {
@@ -148,6 +149,7 @@ pub(super) fn observed_alarm(shape: MetricAlarm) -> ObservedAlarm {
             insufficient_actions: shape.insufficient_data_actions.clone(),
             description: shape.alarm_description.clone(),
         },
+        last: shape.state_reason_data.as_deref().and_then(last_evaluated),
         name: shape.alarm_name,
         actions: shape.alarm_actions,
     }

@@ -95,24 +95,46 @@ pub(crate) enum VariantMetric {
     /// For a component it is called `InvocationsPerCopy`.
     InvocationsPerInstance,
     CpuUtilization,
+    MemoryUtilization,
+    DiskUtilization,
     ModelLatency,
+    OverheadLatency,
+    Errors4xx,
+    Errors5xx,
     /// In flight and queued, per model or per copy; every 10 s.
     ConcurrentRequests,
 }
 
 impl VariantMetric {
     /// What a real-time variant publishes.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Invocations,
         Self::InvocationsPerInstance,
         Self::CpuUtilization,
+        Self::MemoryUtilization,
+        Self::DiskUtilization,
         Self::ModelLatency,
+        Self::OverheadLatency,
+        Self::Errors4xx,
+        Self::Errors5xx,
         Self::ConcurrentRequests,
     ];
     /// What a variant of an asynchronous endpoint publishes (aws-autoscaling.md 2.2).
-    pub(crate) const ASYNC: [Self; 2] = [Self::CpuUtilization, Self::ModelLatency];
+    pub(crate) const ASYNC: [Self; 4] = [
+        Self::CpuUtilization,
+        Self::MemoryUtilization,
+        Self::DiskUtilization,
+        Self::ModelLatency,
+    ];
     /// What a serverless variant publishes, beside its utilization (aws-autoscaling.md 6.2).
-    pub(crate) const SERVERLESS: [Self; 2] = [Self::Invocations, Self::ModelLatency];
+    pub(crate) const SERVERLESS: [Self; 6] = [
+        Self::Invocations,
+        Self::MemoryUtilization,
+        Self::ModelLatency,
+        Self::OverheadLatency,
+        Self::Errors4xx,
+        Self::Errors5xx,
+    ];
     /// What a variant publishes whose requests go to components.
     pub(crate) const HOSTING: [Self; 1] = [Self::CpuUtilization];
     /// What a component publishes.
@@ -134,7 +156,12 @@ impl VariantMetric {
             }
             Self::InvocationsPerInstance => ("AWS/SageMaker", "InvocationsPerInstance", "None"),
             Self::CpuUtilization => ("/aws/sagemaker/Endpoints", "CPUUtilization", "Percent"),
+            Self::MemoryUtilization => ("/aws/sagemaker/Endpoints", "MemoryUtilization", "Percent"),
+            Self::DiskUtilization => ("/aws/sagemaker/Endpoints", "DiskUtilization", "Percent"),
             Self::ModelLatency => ("AWS/SageMaker", "ModelLatency", "Microseconds"),
+            Self::OverheadLatency => ("AWS/SageMaker", "OverheadLatency", "Microseconds"),
+            Self::Errors4xx => ("AWS/SageMaker", "Invocation4XXErrors", "None"),
+            Self::Errors5xx => ("AWS/SageMaker", "Invocation5XXErrors", "None"),
             Self::ConcurrentRequests if of_component => {
                 ("AWS/SageMaker", "ConcurrentRequestsPerCopy", "None")
             }
@@ -177,7 +204,16 @@ impl VariantMetric {
                 set.max *= 1.1;
                 Some(set)
             }
-            Self::ModelLatency if idle => None,
+            Self::MemoryUtilization => Some(StatSet::repeated(MEMORY_PERCENT, record.instances)),
+            Self::DiskUtilization => Some(StatSet::repeated(DISK_PERCENT, record.instances)),
+            Self::ModelLatency | Self::OverheadLatency | Self::Errors4xx | Self::Errors5xx
+                if idle =>
+            {
+                None
+            }
+            Self::OverheadLatency => Some(StatSet::repeated(OVERHEAD_MICROS, record.requests)),
+            // The simulated model does not fail, however long it takes.
+            Self::Errors4xx | Self::Errors5xx => Some(StatSet::repeated(0.0, record.requests)),
             Self::ModelLatency => {
                 let mut set = StatSet::repeated(record.latency, record.requests);
                 set.min *= 0.6;
@@ -195,6 +231,11 @@ impl VariantMetric {
         }
     }
 }
+
+/// What no simulated load changes: memory and disk of an instance, and the time around the model.
+const MEMORY_PERCENT: f64 = 42.0;
+const DISK_PERCENT: f64 = 18.0;
+const OVERHEAD_MICROS: f64 = 4_000.0;
 
 /// The length of a slot.
 const SLOT: Span = Span::from_secs(10);

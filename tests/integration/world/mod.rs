@@ -3,6 +3,7 @@
 mod faults;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -117,30 +118,43 @@ impl EventSink for Recorder {
                 alert.reason,
                 alert.cause.as_deref().unwrap_or_default()
             ),
+            Event::WatchSkipped { queries, .. } => format!("skipped: {queries} queries"),
             Event::Reloaded { problem } => format!("reloaded: {problem:?}"),
         };
         self.0.lock().unwrap().push(line);
     }
 }
 
-/// Counts requests by operation.
+/// Counts requests by operation, and the metrics that are billed.
 #[derive(Debug, Default)]
-pub struct Requests(Mutex<BTreeMap<String, usize>>);
+pub struct Requests {
+    calls: Mutex<BTreeMap<String, usize>>,
+    billed: AtomicUsize,
+}
 
 impl Requests {
     pub fn take(&self) -> BTreeMap<String, usize> {
-        std::mem::take(&mut self.0.lock().unwrap())
+        std::mem::take(&mut self.calls.lock().unwrap())
+    }
+
+    /// Metrics that were billed since the last time.
+    pub fn take_billed(&self) -> usize {
+        self.billed.swap(0, Ordering::SeqCst)
     }
 }
 
 impl RequestLog for Requests {
     fn request(&self, _service: &'static str, operation: &str, _outcome: &'static str) {
         *self
-            .0
+            .calls
             .lock()
             .unwrap()
             .entry(operation.to_owned())
             .or_default() += 1;
+    }
+
+    fn metrics(&self, billed: usize) {
+        self.billed.fetch_add(billed, Ordering::SeqCst);
     }
 }
 

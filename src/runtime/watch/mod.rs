@@ -1,5 +1,8 @@
 //! The watcher: alarms, metric values and scaling activities of a scope.
 
+mod keep;
+mod read;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,16 +12,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::Settings;
 use super::board::Board;
 use super::drive::{Again, Task};
 use super::observe::{TRACKING_ALARMS, both};
+use super::{Settings, WatchSettings};
 use crate::domain::{
-    Activity, ActivityStatus, CapacityChange, Datapoint, DesiredFleet, MathMetric, MetricData,
-    ObservedAlarm, PassReason, Policy, PolicyName, ScopeName, TargetId, WatchSnapshot,
-    alarm_prefix,
+    Activity, ActivityStatus, Allowance, DesiredFleet, Interest, ObservedAlarm, PassReason, Policy,
+    ScopeName, ScopeSnapshot, TargetId, alarm_prefix, calls_dollars, interest, share,
 };
-use crate::ports::{ApiError, Clock, Event, EventSink, Listing, MetricQuery, ScopePorts};
+use crate::ports::{ApiError, Clock, Event, EventSink, Listing, ScopePorts};
+use keep::{forget_values, keep_changes, keep_evaluated, keep_latest, keep_values};
+use read::{Reads, Watched};
 
 /// Watches one scope.
 #[derive(Debug)]
@@ -36,6 +40,12 @@ pub struct Watcher {
     since: Option<DateTime<Utc>>,
     /// Which reads failed at the last look: a failure is told once, not once a minute.
     failing: BTreeMap<&'static str, String>,
+    reads: Reads,
+    /// What may be spent; `None` without a budget.
+    allowance: Option<Allowance>,
+    alarms_read: Option<DateTime<Utc>>,
+    /// Whether the last look left something out for want of money.
+    skips: bool,
 }
 
 /// How far back the first look goes, so that there is something to show after a restart.
@@ -44,10 +54,10 @@ const FIRST_LOOK_BACK: TimeDelta = TimeDelta::hours(6);
 const OVERLAP: TimeDelta = TimeDelta::minutes(10);
 /// A bound on what one look reads.
 const MOST_ACTIVITIES: usize = 1000;
-/// CloudWatch's limit of queries per call.
-const QUERIES_PER_CALL: usize = 500;
-/// How far back metric values are looked for.
-const VALUE_WINDOW: TimeDelta = TimeDelta::minutes(10);
+/// Alarms of a page.
+const ALARMS_PER_PAGE: usize = 100;
+/// Alarms are read so often whatever the budget says: without them nothing is seen.
+const ALARMS_AT_LEAST: TimeDelta = TimeDelta::minutes(5);
 
 impl Watcher {
     /// A watcher for one scope. It nudges the reconciler through `nudge`.
@@ -72,40 +82,27 @@ impl Watcher {
             seen: BTreeMap::new(),
             since: None,
             failing: BTreeMap::new(),
+            reads: Reads::default(),
+            allowance: None,
+            alarms_read: None,
+            skips: false,
         }
     }
 
-    /// Looks once.
+    /// Looks once: at alarms and activities, and then at the metrics that these make worth their money.
     pub async fn look(&mut self) {
         let now = self.clock.now();
         let settings = Arc::clone(&self.settings.borrow());
         let none = DesiredFleet::empty(self.scope.clone());
         let fleet = settings.fleets.get(&self.scope).unwrap_or(&none);
         let declared = declared(&self.board, &self.scope, fleet);
-        let queries = queries_of(&declared);
-        // Names that were there before the look: a policy put meanwhile has alarms that the list may lack.
-        let named = named_alarms(&self.board, &self.scope);
-        let since = self.since.unwrap_or_else(|| back(now, FIRST_LOOK_BACK));
-        let owned = alarm_prefix(&fleet.manage.owner);
-        let adopted = fleet.adopted_alarms();
-        let (alarms, ours, adopted, activities, values) = tokio::join!(
-            self.ports.alarms.alarms(TRACKING_ALARMS),
-            self.ports.alarms.alarms(&owned),
-            self.ports.alarms.alarms_named(&adopted),
-            self.ports.scaling.activities(since, MOST_ACTIVITIES),
-            read_values(&self.ports, &queries, now),
-        );
-        let alarms = both(both(alarms, ours), adopted);
-        let (values, failed) = values;
-        let problems: Vec<String> = [
-            ("alarms", alarms.gap.as_ref()),
-            ("activities", activities.gap.as_ref()),
-            ("values", failed.as_ref()),
-        ]
-        .into_iter()
-        .filter_map(|(what, error)| self.tell_failure(what, error))
-        .collect();
-        let activities = self.digest(activities, &declared, now);
+        self.refill(settings.watch, now);
+        let found = [
+            self.look_at_alarms(fleet, now).await,
+            self.look_at_activities(&declared, now).await,
+            self.look_at_metrics(&declared, &settings, now).await,
+        ];
+        let problems: Vec<String> = found.into_iter().flatten().collect();
         self.board.update_scope(&self.scope, |scope| {
             let held = &mut scope.watch;
             // Only a look that saw everything counts as one, or an alert on its age would never fire.
@@ -113,19 +110,133 @@ impl Watcher {
                 held.at = Some(now);
             }
             held.problems = problems;
+        });
+    }
+
+    /// This scope's share of the budget, by its share of the targets.
+    fn refill(&mut self, watch: WatchSettings, now: DateTime<Utc>) {
+        let Some(budget) = watch.budget else {
+            self.allowance = None;
+            return;
+        };
+        let fleet = self.board.current();
+        let count = |scope: &ScopeSnapshot| scope.targets.len().max(1);
+        let all: usize = fleet.scopes.values().map(|scope| count(scope)).sum();
+        let ours = fleet
+            .scopes
+            .get(&self.scope)
+            .map_or(1, |scope| count(scope));
+        let monthly = share(budget, ours, all);
+        match &mut self.allowance {
+            Some(allowance) => allowance.refill(monthly, now),
+            None => self.allowance = Some(Allowance::new(monthly, now)),
+        }
+    }
+
+    async fn look_at_alarms(&mut self, fleet: &DesiredFleet, now: DateTime<Utc>) -> Option<String> {
+        let overdrawn = self.allowance.is_some_and(|a| a.left() < 0.0);
+        let just_read = |at| now.signed_duration_since(at) < ALARMS_AT_LEAST;
+        if overdrawn && self.alarms_read.is_some_and(just_read) {
+            return None;
+        }
+        // Names that were there before the look: a policy put meanwhile has alarms that the list may lack.
+        let named = named_alarms(&self.board, &self.scope);
+        let owned = alarm_prefix(&fleet.manage.owner);
+        let adopted = fleet.adopted_alarms();
+        let (alarms, ours, adopted) = tokio::join!(
+            self.ports.alarms.alarms(TRACKING_ALARMS),
+            self.ports.alarms.alarms(&owned),
+            self.ports.alarms.alarms_named(&adopted),
+        );
+        let calls =
+            pages(alarms.items.len()) + pages(ours.items.len()) + pages(adopted.items.len());
+        if let Some(allowance) = &mut self.allowance {
+            allowance.spend(calls_dollars(calls));
+        }
+        self.alarms_read = Some(now);
+        let alarms = both(both(alarms, ours), adopted);
+        let problem = self.tell_failure("alarms", alarms.gap.as_ref());
+        self.board.update_scope(&self.scope, |scope| {
             // What could not be read keeps its last state; the problem says that it is old.
             if alarms.gap.is_none() {
+                let held = &mut scope.watch;
                 held.alarms = by_name(alarms.items);
                 held.gone = named;
                 held.gone.retain(|name| !held.alarms.contains_key(name));
+                keep_evaluated(&scope.targets, held);
             }
-            if failed.is_none() {
-                held.values.clear();
-            }
-            held.values.extend(values);
-            keep_changes(held, &activities, &declared, now);
-            keep_latest(held, activities, &declared);
         });
+        problem
+    }
+
+    async fn look_at_activities(
+        &mut self,
+        declared: &Declared,
+        now: DateTime<Utc>,
+    ) -> Option<String> {
+        let since = self.since.unwrap_or_else(|| back(now, FIRST_LOOK_BACK));
+        let activities = self.ports.scaling.activities(since, MOST_ACTIVITIES).await;
+        let problem = self.tell_failure("activities", activities.gap.as_ref());
+        let activities = self.digest(activities, declared, now);
+        self.board.update_scope(&self.scope, |scope| {
+            keep_changes(&mut scope.watch, &activities, declared, now);
+            keep_latest(&mut scope.watch, activities, declared);
+        });
+        problem
+    }
+
+    async fn look_at_metrics(
+        &mut self,
+        declared: &Declared,
+        settings: &Settings,
+        now: DateTime<Utc>,
+    ) -> Option<String> {
+        let current = self.board.current();
+        let scope = current.scopes.get(&self.scope).cloned().unwrap_or_default();
+        let interesting: BTreeMap<TargetId, Interest> = scope
+            .targets
+            .iter()
+            .filter_map(|(id, target)| Some((id.clone(), interest(id, target, &scope, now)?)))
+            .collect();
+        let watched: Vec<Watched> = declared
+            .iter()
+            .map(|(id, policies)| Watched {
+                id: id.clone(),
+                policies: policies.clone(),
+                is_interesting: interesting.contains_key(id),
+                is_seen: scope.targets.contains_key(id),
+                kind: scope.targets.get(id).and_then(|target| target.kind),
+            })
+            .collect();
+        let look = TimeDelta::from_std(settings.watch_interval).unwrap_or(TimeDelta::MAX);
+        let round = self
+            .reads
+            .due(&watched, settings.watch, look, self.allowance.as_mut(), now);
+        self.tell_skipped(round.skipped);
+        let values = self.reads.read(&*self.ports.metrics, round, now).await;
+        let problem = self.tell_failure("values", values.failed.as_ref());
+        let quiet_until = now.checked_add_signed(settings.watch.quiet() + look + look);
+        self.board.update_scope(&self.scope, |scope| {
+            let until = |id: &TargetId| {
+                let quiet = !interesting.contains_key(id);
+                quiet_until.filter(|_| quiet).unwrap_or(now)
+            };
+            keep_values(&mut scope.watch, values, until, now);
+            forget_values(&mut scope.watch, declared);
+            scope.watch.interesting = interesting;
+        });
+        problem
+    }
+
+    fn tell_skipped(&mut self, queries: usize) {
+        if queries > 0 || self.skips {
+            self.events.emit(&Event::WatchSkipped {
+                scope: &self.scope,
+                queries,
+                is_news: self.skips != (queries > 0),
+            });
+        }
+        self.skips = queries > 0;
     }
 
     fn tell_failure(&mut self, what: &'static str, error: Option<&ApiError>) -> Option<String> {
@@ -215,15 +326,6 @@ fn by_name(alarms: Vec<ObservedAlarm>) -> BTreeMap<String, ObservedAlarm> {
         .collect()
 }
 
-type Key = (TargetId, PolicyName);
-
-/// What to read. Metric math has ids of its own, so each is read by itself.
-#[derive(Debug, Default)]
-struct Queries {
-    series: Vec<(Key, MetricQuery)>,
-    math: Vec<(Key, MathMetric)>,
-}
-
 /// Declared policies by target.
 type Declared = BTreeMap<TargetId, Vec<Policy>>;
 
@@ -246,118 +348,9 @@ fn declared(board: &Board, scope: &ScopeName, fleet: &DesiredFleet) -> Declared 
     }
 }
 
-fn queries_of(declared: &Declared) -> Queries {
-    let mut queries = Queries::default();
-    for (id, policies) in declared {
-        for policy in policies {
-            let key = (id.clone(), policy.name.clone());
-            match policy.watched_metric(id) {
-                MetricData::Series(metric, period) => {
-                    queries.series.push((key, MetricQuery { metric, period }));
-                }
-                MetricData::Math(math) => queries.math.push((key, math)),
-            }
-        }
-    }
-    queries
-}
-
-type Values = BTreeMap<Key, Datapoint>;
-
-/// The newest mature value of each query. A period that has just ended may still be filling up. A query that fails
-/// takes nothing from the others; the first error is told.
-async fn read_values(
-    ports: &ScopePorts,
-    queries: &Queries,
-    now: DateTime<Utc>,
-) -> (Values, Option<ApiError>) {
-    let mut values = Values::new();
-    let mut failed = None;
-    let from = back(now, VALUE_WINDOW);
-    let mut keep = |key: &Key, period: u32, points: Vec<Datapoint>| {
-        let period = TimeDelta::seconds(i64::from(period));
-        let newest = points.into_iter().find(|p| p.at + period + period <= now);
-        values.extend(newest.map(|point| (key.clone(), point)));
-    };
-    for (key, math) in &queries.math {
-        match ports.metrics.math(math, from, now).await {
-            Ok(points) => keep(key, 60, points),
-            Err(error) => failed = failed.or(Some(error)),
-        }
-    }
-    for batch in queries.series.chunks(QUERIES_PER_CALL) {
-        let asked: Vec<MetricQuery> = batch.iter().map(|(_, query)| query.clone()).collect();
-        match ports.metrics.datapoints(&asked, from, now).await {
-            Ok(all) => {
-                for ((key, query), points) in batch.iter().zip(all) {
-                    keep(key, query.period, points);
-                }
-            }
-            Err(error) => failed = failed.or(Some(error)),
-        }
-    }
-    (values, failed)
-}
-
-/// Changes of capacity are kept so long: a detector looks an hour back, and needs what was before.
-const CHANGES_KEPT: TimeDelta = TimeDelta::hours(3);
-/// And so many of a target at the most.
-const MOST_CHANGES: usize = 100;
-
-/// Works what activities say of capacity into the changes that are known. `activities` are oldest first.
-fn keep_changes(
-    held: &mut WatchSnapshot,
-    activities: &[Activity],
-    declared: &Declared,
-    now: DateTime<Utc>,
-) {
-    for activity in activities.iter().filter(|a| a.not_scaled.is_empty()) {
-        let failed = matches!(
-            activity.status,
-            ActivityStatus::Failed | ActivityStatus::Unfulfilled
-        );
-        let Some(to) = activity.capacity().filter(|_| !failed) else {
-            continue;
-        };
-        let changes = held.changes.entry(activity.target.clone()).or_default();
-        let change = CapacityChange {
-            at: activity.started,
-            done: activity.ended,
-            to,
-            cause: activity.cause.clone(),
-        };
-        match changes.iter_mut().find(|c| c.at == change.at) {
-            Some(known) => *known = change,
-            None => changes.push(change),
-        }
-        changes.sort_by_key(|c| c.at);
-    }
-    let oldest = back(now, CHANGES_KEPT);
-    for changes in held.changes.values_mut() {
-        changes.retain(|c| c.at >= oldest);
-        let surplus = changes.len().saturating_sub(MOST_CHANGES);
-        changes.drain(..surplus);
-    }
-    held.changes
-        .retain(|id, changes| declared.contains_key(id) && !changes.is_empty());
-}
-
-fn keep_latest(held: &mut WatchSnapshot, activities: Vec<Activity>, declared: &Declared) {
-    for activity in activities {
-        let latest = if activity.not_scaled.is_empty() {
-            &mut held.activities
-        } else {
-            &mut held.refusals
-        };
-        let newer = latest
-            .get(&activity.target)
-            .is_none_or(|h| h.started <= activity.started);
-        if newer {
-            latest.insert(activity.target.clone(), activity);
-        }
-    }
-    held.activities.retain(|id, _| declared.contains_key(id));
-    held.refusals.retain(|id, _| declared.contains_key(id));
+/// Calls that a listing takes.
+fn pages(items: usize) -> usize {
+    items.div_ceil(ALARMS_PER_PAGE).max(1)
 }
 
 #[async_trait]
