@@ -202,6 +202,14 @@ pub enum Command {
             evenkeel schedule --at 2026-12-24T18:00:00 --timezone America/New_York --output json"
     )]
     Schedule(ScheduleOptions),
+    /// Send an alert that is none to every receiver of the config, and its end, and say who took them.
+    #[command(
+        name = "alert-test",
+        after_help = "The alert carries the scope `alert-test` and says that it is a test. Exit code 1 when a \
+            receiver did not take it.\n\n\
+            Example:\n  evenkeel alert-test --receiver oncall --alert MaxCapacitySaturated"
+    )]
+    AlertTest(AlertTest),
     /// Run the simulated AWS on its own, for any AWS client.
     #[command(
         after_help = "Example:\n  evenkeel sandbox --speed 60 --world config/demo/world.yaml\n  \
@@ -225,6 +233,17 @@ pub struct Asked {
     /// Who asks; else the user of this machine.
     #[arg(long, value_name = "NAME")]
     pub by: Option<String>,
+}
+
+/// Options of `alert-test`.
+#[derive(Debug, Clone, Args)]
+pub struct AlertTest {
+    /// Only the webhook of this name, or the Alertmanager with this URL.
+    #[arg(long, value_name = "NAME")]
+    pub receiver: Option<String>,
+    /// Which alert it looks like; receivers that want more urgent ones are told all the same.
+    #[arg(long, value_name = "ALERT", default_value = "AtMaxCapacity")]
+    pub alert: String,
 }
 
 /// Options of `hold`.

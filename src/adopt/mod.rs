@@ -95,6 +95,7 @@ fn adopt_target(held: &ObservedTarget, observed: &Observation) -> (Adopted, Vec<
         bounds,
         suspended: suspended.any().then_some(suspended),
         ignored: BTreeMap::new(),
+        tunings: BTreeMap::new(),
         schedules: Vec::new(),
         policies,
     };

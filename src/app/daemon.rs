@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use chrono::{DateTime, Utc};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -16,18 +17,20 @@ use super::clock::{clock_for, follow};
 use super::connect::{connect_scopes, load_config};
 use super::console::Console;
 use super::failure::{FAILED, Failure};
-use super::settings::settings;
+use super::settings::{settings, webhook_body, webhooks};
 use crate::aws::HttpPoster;
 use crate::cli::{Common, Logs, Run};
-use crate::config::Config;
+use crate::config::{Config, Problems};
 use crate::domain::{Mode, Note, PassReason, ScopeName};
 use crate::http::{Limits, listen, serve};
-use crate::ports::{Clock, Event, EventSink, Heartbeats, RequestLog, ScopePorts};
-use crate::runtime::{
-    Alerter, Board, Fault, Pace, Reconciler, Render, Sender, Settings, Supervisor, SystemClock,
-    Watcher, drive, nudger,
+use crate::ports::{
+    AlertMemory, Clock, Event, EventSink, Heartbeats, NoMemory, RequestLog, ScopePorts,
 };
-use crate::telemetry::{Journal, Listeners, LogFormat, Telemetry, init_logs};
+use crate::runtime::{
+    Alerter, Board, Fault, Hooks, Pace, Reconciler, Render, Sender, Settings, Supervisor,
+    SystemClock, Watcher, drive, nudger,
+};
+use crate::telemetry::{Journal, Listeners, LogFormat, StateFiles, Telemetry, init_logs};
 use crate::view::alertmanager_alerts;
 use crate::web::{Pages, Scrape};
 
@@ -45,6 +48,7 @@ pub(super) struct Daemon {
     /// Telemetry, and the journal where there is one.
     events: Arc<dyn EventSink>,
     settings: watch::Sender<Arc<Settings>>,
+    memory: Arc<dyn AlertMemory>,
     nudges: Vec<mpsc::Sender<PassReason>>,
     clock: Arc<dyn Clock>,
     config: Config,
@@ -62,20 +66,42 @@ pub(super) struct Parts {
     pub(super) seed: u64,
 }
 
+fn state_directory(config: &Config) -> Option<PathBuf> {
+    let by_systemd = || std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
+    config.daemon.state_dir.clone().or_else(by_systemd)
+}
+
 /// Who hears of what happens: logs and metrics, and the journal where there is a place for it.
 fn listeners(
-    config: &Config,
+    directory: Option<&Path>,
     telemetry: &Arc<Telemetry>,
     clock: &Arc<dyn Clock>,
 ) -> Result<Arc<dyn EventSink>, Failure> {
     let telemetry: Arc<dyn EventSink> = telemetry.clone();
-    let by_systemd = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
-    let Some(directory) = config.daemon.state_dir.clone().or(by_systemd) else {
+    let Some(directory) = directory else {
         return Ok(telemetry);
     };
-    let journal = Journal::open(&directory, Arc::clone(clock))
+    let journal = Journal::open(directory, Arc::clone(clock))
         .with_context(|| format!("the journal in {}", directory.display()))?;
     Ok(Arc::new(Listeners(vec![telemetry, Arc::new(journal)])))
+}
+
+fn memory(directory: Option<&Path>) -> Result<Arc<dyn AlertMemory>, Failure> {
+    let Some(directory) = directory else {
+        return Ok(Arc::new(NoMemory));
+    };
+    let files = StateFiles::open(directory)
+        .with_context(|| format!("the state directory {}", directory.display()))?;
+    Ok(Arc::new(files))
+}
+
+/// The settings of a config, with the secrets that it names.
+fn whole_settings(config: &Config, now: DateTime<Utc>) -> Result<Settings, Problems> {
+    let webhooks = webhooks(config)?;
+    Ok(Settings {
+        webhooks,
+        ..settings(config, now)
+    })
 }
 
 impl Daemon {
@@ -100,9 +126,11 @@ impl Daemon {
         let log: Arc<dyn RequestLog> = telemetry.clone();
         let all = connect_scopes(&config, &common, &log).await?;
         let now = clock.now();
-        let current = settings(&config, now);
+        let current = whole_settings(&config, now).map_err(Failure::Config)?;
+        let directory = state_directory(&config);
+        let memory = memory(directory.as_deref())?;
         let board = Arc::new(Board::new(now, current.mode, config.scopes.keys().cloned()));
-        let events = listeners(&config, &telemetry, &clock)?;
+        let events = listeners(directory.as_deref(), &telemetry, &clock)?;
         let heartbeats = Arc::new(Heartbeats::default());
         let (settings, _) = watch::channel(Arc::new(current));
         let mut daemon = Self {
@@ -111,6 +139,7 @@ impl Daemon {
             telemetry,
             events,
             settings,
+            memory,
             nudges: Vec::new(),
             clock,
             config,
@@ -140,6 +169,7 @@ impl Daemon {
             events,
             Arc::clone(&self.board),
             self.settings.subscribe(),
+            Arc::clone(&self.memory),
         );
         let pace = Pace {
             clock: Arc::clone(&self.clock),
@@ -170,14 +200,30 @@ impl Daemon {
             Arc::new(HttpPoster::new()),
             render,
         );
-        let pace = Pace {
-            clock: real,
+        let pace = || Pace {
+            clock: Arc::clone(&real),
             heartbeats: Arc::clone(heartbeats),
             seed,
-            patience: Duration::from_mins(1),
+            // Twenty messages, each to a receiver that takes its time.
+            patience: Duration::from_mins(5),
         };
+        let hooks = Hooks::new(
+            Arc::clone(&real),
+            self.telemetry.clone(),
+            Arc::clone(&self.board),
+            self.settings.subscribe(),
+            Arc::new(HttpPoster::new()),
+            Arc::new(webhook_body),
+            Arc::clone(&self.memory),
+        );
         let (_never, no_nudges) = nudger();
-        let sends = drive(sender, no_nudges, pace, supervisor.root().child_token());
+        let tells = drive(hooks, no_nudges, pace(), supervisor.root().child_token());
+        supervisor.spawn("webhooks", async move {
+            tells.await;
+            Ok(())
+        });
+        let (_never, no_nudges) = nudger();
+        let sends = drive(sender, no_nudges, pace(), supervisor.root().child_token());
         supervisor.spawn("send alerts", async move {
             sends.await;
             Ok(())
@@ -243,7 +289,11 @@ impl Daemon {
         let now = self.clock.now();
         let outcome = load_config(&self.common)
             .map_err(|failure| failure.to_string())
-            .and_then(|config| self.accept(&config).map(|()| settings(&config, now)));
+            .and_then(|config| {
+                self.accept(&config).and_then(|()| {
+                    whole_settings(&config, now).map_err(|problems| problems.to_string())
+                })
+            });
         match outcome {
             Ok(fresh) => {
                 let declared = fresh.fleets.values();

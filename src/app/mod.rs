@@ -1,6 +1,7 @@
 //! Wiring: the only room that knows all the others.
 
 mod adopt;
+mod alert_test;
 mod apply;
 mod clock;
 mod connect;
@@ -18,7 +19,7 @@ mod stand_in;
 mod update;
 
 pub use failure::{CONFIG, FAILED, Failure, INTERNAL, USAGE};
-pub use settings::settings;
+pub use settings::{settings, webhook_body, webhooks};
 
 use crate::cli::{Cli, Command};
 use console::Console;
@@ -73,6 +74,7 @@ async fn dispatch(cli: &Cli, console: Console) -> Result<u8, Failure> {
         } => adopt::import(common, region.as_deref(), assume_role.as_deref(), console).await,
         Command::Convert { files, bounds } => adopt::convert(common, files, *bounds, console).await,
         Command::IamPolicy { account } => inspect::iam_policy(common, account.as_deref(), console),
+        Command::AlertTest(options) => alert_test::alert_test(common, options, console).await,
         Command::Plan => inspect::plan(common, console).await,
         Command::Status => inspect::status(common, console).await,
         Command::Hold(options) => lease::hold(common, options, console).await,

@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 
-use crate::ports::Poster;
+use crate::ports::{PostFault, Poster, Secret};
 
 /// Whoever does not answer within this is not reached.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -40,26 +40,47 @@ impl Default for HttpPoster {
 
 #[async_trait]
 impl Poster for HttpPoster {
-    async fn post(&self, url: &str, body: String) -> Result<(), String> {
+    async fn post(&self, url: &str, token: Option<&Secret>, body: String) -> Result<(), PostFault> {
         let mut request = HttpRequest::new(SdkBody::from(body));
-        request.set_uri(url).map_err(|error| error.to_string())?;
-        request
-            .set_method("POST")
-            .map_err(|error| error.to_string())?;
+        request.set_uri(url).map_err(unusable)?;
+        request.set_method("POST").map_err(unusable)?;
         request
             .headers_mut()
             .insert("content-type", "application/json");
+        if let Some(token) = token {
+            let value = format!("Bearer {}", token.reveal());
+            let headers = request.headers_mut();
+            headers
+                .try_insert("authorization", value)
+                .map_err(unusable)?;
+        }
         let answered = tokio::time::timeout(PATIENCE, self.connector.call(request)).await;
         let answer = answered
-            .map_err(|_| format!("no answer within {} s", PATIENCE.as_secs()))?
-            .map_err(|error| chain(&error))?;
+            .map_err(|_| passing(format!("no answer within {} s", PATIENCE.as_secs())))?
+            .map_err(|error| passing(chain(&error)))?;
         let status = answer.status().as_u16();
         if (200..300).contains(&status) {
             Ok(())
         } else {
-            Err(format!("it answered {status}"))
+            Err(PostFault {
+                text: format!("it answered {status}"),
+                // Too many, too slow, or its own fault: later it may be taken.
+                is_final: (400..500).contains(&status) && !matches!(status, 408 | 425 | 429),
+            })
         }
     }
+}
+
+fn passing(text: String) -> PostFault {
+    PostFault {
+        text,
+        is_final: false,
+    }
+}
+
+/// What can not even be sent. The error may name what is to stay secret.
+fn unusable<E>(_: E) -> PostFault {
+    passing("its address or token has characters that do not belong there".to_owned())
 }
 
 /// An error with what is behind it, in one line.

@@ -19,7 +19,6 @@ const DAEMON_KEYS: [&str; 6] = [
 ];
 const HTTP_KEYS: [&str; 1] = ["listen"];
 const MANAGE_KEYS: [&str; 3] = ["owner", "prune", "on_removal"];
-const ALERTING_KEYS: [&str; 1] = ["alertmanagers"];
 const SAFETY_KEYS: [&str; 1] = ["max_change"];
 const SCOPE_KEYS: [&str; 4] = ["name", "region", "assume_role", "endpoint_url"];
 
@@ -45,7 +44,9 @@ pub(super) fn read_daemon(node: &Node<'_>) -> Daemon {
     if let Some(duration) = interval("call_timeout", Duration::from_mins(5)) {
         daemon.call_timeout = duration;
     }
-    daemon.state_dir = fields.get("state_dir").and_then(|n| read_directory(&n));
+    daemon.state_dir = fields
+        .get("state_dir")
+        .and_then(|n| read_path(&n, "/var/lib/evenkeel"));
     let http = fields.get("http").and_then(|n| n.fields(&HTTP_KEYS));
     if let Some(listen) = http.and_then(|http| http.get("listen")) {
         daemon.listen = read_listen(&listen).unwrap_or(daemon.listen);
@@ -53,8 +54,8 @@ pub(super) fn read_daemon(node: &Node<'_>) -> Daemon {
     daemon
 }
 
-/// A directory, whole: whatever the process was started in, the file is to be where someone looks for it.
-fn read_directory(node: &Node<'_>) -> Option<PathBuf> {
+/// A path, whole: whatever the process was started in, the file is to be where someone looks for it.
+pub(super) fn read_path(node: &Node<'_>, example: &str) -> Option<PathBuf> {
     let text = node.text()?;
     let path = PathBuf::from(&text);
     if path.is_absolute() {
@@ -62,7 +63,7 @@ fn read_directory(node: &Node<'_>) -> Option<PathBuf> {
     }
     node.report(
         format!("`{text}` is not a whole path"),
-        "write for example `/var/lib/evenkeel`",
+        format!("write for example `{example}`"),
     );
     None
 }
@@ -90,18 +91,6 @@ pub(super) fn read_safety(node: &Node<'_>) -> Safety {
         safety.max_change = share;
     }
     safety
-}
-
-/// Where alerts are sent.
-pub(super) fn read_alerting(node: &Node<'_>) -> Vec<String> {
-    let Some(fields) = node.fields(&ALERTING_KEYS) else {
-        return Vec::new();
-    };
-    let entries = fields.get("alertmanagers").map(|n| n.entries());
-    let entries = entries.unwrap_or_default();
-    let example = "http://alertmanager:9093";
-    let url = |entry: &Node<'_>| read_url(entry, example);
-    entries.iter().filter_map(url).collect()
 }
 
 /// What is ours, and what may be removed.
@@ -201,7 +190,7 @@ fn read_region(node: &Node<'_>) -> Option<String> {
     None
 }
 
-fn read_url(node: &Node<'_>, example: &str) -> Option<String> {
+pub(super) fn read_url(node: &Node<'_>, example: &str) -> Option<String> {
     let text = node.text()?;
     if text.starts_with("http://") || text.starts_with("https://") {
         return Some(text);

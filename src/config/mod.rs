@@ -9,6 +9,7 @@
 //! with three wrong keys wants three lines. Each section lists its keys in one table, from which unknown keys get
 //! their "did you mean".
 
+mod alerting;
 mod daemon;
 mod holidays;
 mod node;
@@ -30,6 +31,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use alerting::{Address, Alerting, SecretSource, WebhookConfig, WebhookForm};
 pub use problem::{Problem, Problems};
 pub use resolved::{resolved, target_shape};
 pub use source::{Sources, VARIABLE_PREFIX, syntax_problem};
@@ -93,8 +95,8 @@ pub struct Config {
     pub safety: Safety,
     /// What is ours, and what may be removed; the same in every scope.
     pub manage: Manage,
-    /// Base URLs of the Alertmanagers that alerts are sent to.
-    pub alertmanagers: Vec<String>,
+    /// Where alerts go, and how they differ from their defaults.
+    pub alerting: Alerting,
     /// The scopes, each with the fleet that is declared in it.
     pub scopes: BTreeMap<ScopeName, (Scope, DesiredFleet)>,
 }
@@ -153,7 +155,7 @@ fn read(root: &Node<'_>) -> Config {
             watch: Watch::default(),
             safety: Safety::default(),
             manage: Manage::default(),
-            alertmanagers: Vec::new(),
+            alerting: Alerting::default(),
             scopes: BTreeMap::new(),
         };
     };
@@ -173,11 +175,14 @@ fn read(root: &Node<'_>) -> Config {
         .get("manage")
         .map(|node| daemon::read_manage(&node))
         .unwrap_or_default();
-    let alertmanagers = fields
+    let alerting = fields
         .get("alerting")
-        .map(|node| daemon::read_alerting(&node))
+        .map(|node| alerting::read_alerting(&node))
         .unwrap_or_default();
     let mut scopes = daemon::read_scopes(fields.get("scopes").as_ref(), &manage);
+    for (_, fleet) in scopes.values_mut() {
+        fleet.tunings.clone_from(&alerting.tunings);
+    }
     let profiles = fields
         .get("profiles")
         .map(|node| target::read_profiles(&node))
@@ -199,7 +204,7 @@ fn read(root: &Node<'_>) -> Config {
         watch,
         safety,
         manage,
-        alertmanagers,
+        alerting,
         scopes,
     }
 }

@@ -1,13 +1,14 @@
 //! The config as it is meant, with every default filled in.
 
-use chrono::{DateTime, NaiveTime, Utc};
+use chrono::{DateTime, NaiveTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
+use super::{Address, Alerting, SecretSource, WebhookConfig, WebhookForm};
 use super::{Config, Scope};
 use crate::domain::{
-    CustomMetric, DesiredTarget, Dimension, Expression, MathMetric, MathPart, Metric, Policy,
-    PolicyKind, Schedule, Selection, Selector, Step, StepPolicy, TargetId, TargetTracking, When,
-    Window, known_dimensions, placeholder,
+    AlertKind, CustomMetric, DesiredTarget, Dimension, Expression, MathMetric, MathPart, Metric,
+    Policy, PolicyKind, Schedule, Selection, Selector, Silence, Step, StepPolicy, TargetId,
+    TargetTracking, Tuning, Tunings, When, Window, known_dimensions, placeholder,
 };
 
 /// The resolved config as a tree in the shape of the config itself: profiles are worked into the targets that use
@@ -64,16 +65,100 @@ pub fn resolved(config: &Config) -> Value {
     {
         map.insert("budget".to_owned(), json!(budget));
     }
-    if let Some(map) = shape
-        .as_object_mut()
-        .filter(|_| !config.alertmanagers.is_empty())
-    {
-        map.insert(
-            "alerting".to_owned(),
-            json!({ "alertmanagers": config.alertmanagers }),
-        );
+    let alerting = alerting_shape(&config.alerting);
+    if let Some(map) = shape.as_object_mut().filter(|_| !alerting.is_empty()) {
+        map.insert("alerting".to_owned(), Value::Object(alerting));
     }
     shape
+}
+
+/// Where secrets stand is shown, they are not.
+fn alerting_shape(alerting: &Alerting) -> Map<String, Value> {
+    let mut shape = Map::new();
+    if !alerting.alertmanagers.is_empty() {
+        shape.insert("alertmanagers".to_owned(), json!(alerting.alertmanagers));
+    }
+    let hooks: Vec<Value> = alerting.webhooks.iter().map(webhook_shape).collect();
+    if !hooks.is_empty() {
+        shape.insert("webhooks".to_owned(), Value::Array(hooks));
+    }
+    let silences: Vec<Value> = alerting.silences.iter().map(silence_shape).collect();
+    if !silences.is_empty() {
+        shape.insert("silences".to_owned(), Value::Array(silences));
+    }
+    if !alerting.tunings.is_empty() {
+        shape.insert("alerts".to_owned(), tunings_shape(&alerting.tunings));
+    }
+    shape
+}
+
+fn webhook_shape(hook: &WebhookConfig) -> Value {
+    let mut shape = Map::new();
+    let mut put = |key: String, value: &str| shape.insert(key, json!(value));
+    put("name".to_owned(), &hook.name);
+    put("group".to_owned(), hook.grouping.label());
+    put("urgency".to_owned(), hook.least.label());
+    let (form, key) = match &hook.form {
+        WebhookForm::Generic => ("generic", None),
+        WebhookForm::Slack => ("slack", None),
+        WebhookForm::PagerDuty(key) => ("pagerduty", Some(key)),
+    };
+    put("form".to_owned(), form);
+    let url = match &hook.url {
+        Address::Plain(url) => {
+            put("url".to_owned(), url);
+            None
+        }
+        Address::Secret(source) => Some(source),
+    };
+    for (name, source) in [("key", key), ("url", url), ("token", hook.token.as_ref())] {
+        match source {
+            Some(SecretSource::Env(variable)) => put(format!("{name}_env"), variable),
+            Some(SecretSource::File(path)) => {
+                put(format!("{name}_file"), &path.display().to_string())
+            }
+            None => None,
+        };
+    }
+    Value::Object(shape)
+}
+
+fn silence_shape(silence: &Silence) -> Value {
+    let mut shape = json!({
+        "until": silence.until.to_rfc3339_opts(SecondsFormat::Secs, true),
+        "reason": silence.reason,
+    });
+    let optional = [
+        ("alert", silence.kind.map(|kind| kind.name().to_owned())),
+        ("scope", silence.scope.as_ref().map(ToString::to_string)),
+        ("target", silence.subject.as_ref().map(ToString::to_string)),
+    ];
+    if let Some(map) = shape.as_object_mut() {
+        let given = optional.into_iter();
+        map.extend(given.filter_map(|(key, value)| Some((key.to_owned(), json!(value?)))));
+    }
+    shape
+}
+
+fn tunings_shape(tunings: &Tunings) -> Value {
+    let one = |(kind, tuning): (&AlertKind, &Tuning)| {
+        let mut shape = Map::new();
+        let seconds = |delta: TimeDelta| json!(format!("{}s", delta.num_seconds()));
+        let optional = [
+            ("for", tuning.pending_for.map(seconds)),
+            ("reversals", tuning.reversals.map(|n| json!(n))),
+            ("within", tuning.within.map(seconds)),
+        ];
+        let given = optional.into_iter();
+        shape.extend(given.filter_map(|(key, value)| Some((key.to_owned(), value?))));
+        let value = match (tuning.off, shape.is_empty()) {
+            (true, _) => json!("off"),
+            (false, true) => json!("on"),
+            (false, false) => Value::Object(shape),
+        };
+        (kind.name().to_owned(), value)
+    };
+    Value::Object(tunings.iter().map(one).collect())
 }
 
 fn scope_shape(scope: &Scope) -> Value {
@@ -160,6 +245,9 @@ fn with_identity(identity: Map<String, Value>, target: &DesiredTarget) -> Value 
             map.insert("schedules".to_owned(), schedules.collect());
         }
         map.insert("policies".to_owned(), policies.into());
+    }
+    if let (false, Some(map)) = (target.tunings.is_empty(), shape.as_object_mut()) {
+        map.insert("alerts".to_owned(), tunings_shape(&target.tunings));
     }
     if let (false, Some(map)) = (target.ignored.is_empty(), shape.as_object_mut()) {
         let ignored = target.ignored.iter();

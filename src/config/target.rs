@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Scope;
+use super::alerting::read_tunings;
 use super::node::{Node, nearest};
 use super::policy::read_policies;
 use super::schedule::read_schedules;
@@ -13,8 +14,8 @@ use crate::domain::{
     Selection, Selector, Suspension, TargetId, placeholder,
 };
 
-const PROFILE_KEYS: [&str; 3] = ["bounds", "schedules", "policies"];
-const TARGET_KEYS: [&str; 12] = [
+const PROFILE_KEYS: [&str; 4] = ["bounds", "alerts", "schedules", "policies"];
+const TARGET_KEYS: [&str; 13] = [
     "scope",
     "endpoint",
     "variant",
@@ -25,6 +26,7 @@ const TARGET_KEYS: [&str; 12] = [
     "bounds",
     "suspended",
     "ignore",
+    "alerts",
     "schedules",
     "policies",
 ];
@@ -34,6 +36,7 @@ const BOUNDS_KEYS: [&str; 2] = ["min", "max"];
 /// What several targets share. A target's own keys win over it; its policies replace these as a whole.
 pub(super) struct Profile<'a> {
     bounds: Option<Node<'a>>,
+    alerts: Option<Node<'a>>,
     schedules: Option<Node<'a>>,
     policies: Option<Node<'a>>,
     used: Cell<bool>,
@@ -47,6 +50,7 @@ pub(super) fn read_profiles<'a>(node: &Node<'a>) -> BTreeMap<String, Profile<'a>
         if let Some(fields) = entry.fields(&PROFILE_KEYS) {
             let profile = Profile {
                 bounds: fields.get("bounds"),
+                alerts: fields.get("alerts"),
                 schedules: fields.get("schedules"),
                 policies: fields.get("policies"),
                 used: Cell::new(false),
@@ -68,6 +72,9 @@ pub(super) fn check_unused(profiles: &BTreeMap<String, Profile<'_>>, owner: &Own
             for end in BOUNDS_KEYS {
                 fields.get(end).and_then(|node| node.count());
             }
+        }
+        if let Some(alerts) = &profile.alerts {
+            read_tunings(alerts);
         }
         if let Some(schedules) = &profile.schedules {
             read_schedules(schedules);
@@ -155,6 +162,16 @@ fn read_target(
         .get("ignore")
         .map(|n| read_ignored(&n))
         .unwrap_or_default();
+    // What the target says of an alert counts before its profile, and that before all targets.
+    let of_all = scope.as_ref().and_then(|name| scopes.get(name));
+    let mut tunings = of_all
+        .map(|(_, fleet)| fleet.tunings.clone())
+        .unwrap_or_default();
+    let own_alerts = fields.get("alerts");
+    let profile_alerts = profile.and_then(|p| p.alerts.as_ref());
+    for node in profile_alerts.into_iter().chain(own_alerts.as_ref()) {
+        tunings.extend(read_tunings(node));
+    }
     let suspended = fields.get("suspended").and_then(|n| read_suspended(&n));
     // Policies of a target without a name are read all the same, or their mistakes would hide behind this one.
     let dimension = subject
@@ -181,6 +198,7 @@ fn read_target(
         bounds: bounds?,
         suspended,
         ignored,
+        tunings,
         schedules,
         policies,
     };

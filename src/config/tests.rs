@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::domain::{PolicyKind, TargetId};
+use crate::domain::{AlertKind, PolicyKind, TargetId};
 
 fn load_text(name: &str, text: &str) -> Result<Config, String> {
     let dir = tempfile::tempdir().unwrap();
@@ -550,7 +550,10 @@ fn where_alerts_and_the_journal_go_is_said_in_full() {
         "daemon: { state_dir: /var/lib/evenkeel }\nalerting: { alertmanagers: ['http://a:9093', 'https://b/am/'] }\n",
     )
     .unwrap();
-    assert_eq!(config.alertmanagers, ["http://a:9093", "https://b/am/"]);
+    assert_eq!(
+        config.alerting.alertmanagers,
+        ["http://a:9093", "https://b/am/"]
+    );
     let text = serde_saphyr::to_string(&resolved(&config)).unwrap();
     assert_eq!(load_text("resolved.yaml", &text).unwrap(), config);
     let problems = load_text(
@@ -562,8 +565,71 @@ fn where_alerts_and_the_journal_go_is_said_in_full() {
     evenkeel.yaml: daemon.state_dir: `` is not a whole path
         remedy: write for example `/var/lib/evenkeel`
     evenkeel.yaml: alerting.webhook: unknown key `webhook`
-        remedy: the keys here are `alertmanagers`
+        remedy: did you mean `webhooks`?
     evenkeel.yaml: alerting.alertmanagers[0]: `127.0.0.1:9093` is not a URL
         remedy: write it whole, for example `http://alertmanager:9093`
     ");
+}
+
+const ALERTING: &str = "
+alerting:
+  alertmanagers: ['http://am:9093']
+  alerts: { AtMaxCapacity: off, Thrashing: { reversals: 6, for: 5m } }
+  silences:
+    - { alert: Thrashing, target: 'endpoint/chat/*', until: '2026-12-01T06:00:00+01:00', reason: load test }
+    - { target: '*', scope: default, until: '2026-12-01T06:00:00Z', reason: move }
+  webhooks:
+    - { name: ops, form: generic, url: 'http://ops/hook', token_env: OPS_TOKEN, urgency: info, group: target }
+    - { name: chat, form: slack, url_file: /run/secrets/slack }
+    - { name: oncall, form: pagerduty, key_env: PAGERDUTY_KEY, urgency: critical }
+profiles:
+  p: { alerts: { SaturationPredicted: { within: 1h }, AtMaxCapacity: on }, bounds: { min: 1, max: 4 } }
+targets:
+  - { endpoint: chat, variant: v, profile: p, alerts: { Thrashing: { reversals: 8 } } }
+";
+
+#[test]
+fn receivers_silences_and_thresholds_are_read_and_written_as_they_are_meant() {
+    let config = load_text("evenkeel.yaml", ALERTING).unwrap();
+    let (_, fleet) = config.scopes.values().next().unwrap();
+    let tunings = &fleet.targets.values().next().unwrap().tunings;
+    assert_eq!(tunings[&AlertKind::Thrashing].reversals, Some(8));
+    assert_eq!(
+        tunings[&AlertKind::Thrashing].pending_for,
+        None,
+        "whole, not in parts"
+    );
+    assert!(
+        !tunings[&AlertKind::AtMaxCapacity].off,
+        "the profile counts before everyone"
+    );
+    assert!(fleet.tunings[&AlertKind::AtMaxCapacity].off);
+    let text = serde_saphyr::to_string(&resolved(&config)).unwrap();
+    assert_eq!(load_text("resolved.yaml", &text).unwrap(), config);
+}
+
+#[test]
+fn what_is_wrong_with_alerting_is_said_all_at_once() {
+    let problems = load_text(
+        "evenkeel.yaml",
+        "
+alerting:
+  alerts: { Trashing: off, AtMaxCapacity: { reversals: 3 }, Thrashing: { reversals: 1, within: 5m } }
+  silences:
+    - { until: tomorrow, reason: x }
+    - { target: '*', until: '2026-12-01T06:00:00' }
+  webhooks:
+    - { name: a, form: slack }
+    - { name: b, form: slack, url: 'hooks.slack.com/x' }
+    - { name: c, form: pagerduty, key: R0UT1NG }
+    - { name: d, form: generic, url: 'http://x', url_env: X, token: s3cret }
+    - { name: e, form: generic, url: 'http://x', key_env: K, urgency: loud }
+    - { name: f, form: telegram, url: 'http://x' }
+    - { name: g, form: generic, url_file: slack.txt }
+    - { name: ok, form: generic, url: 'http://x' }
+    - { name: ok, form: generic, url: 'http://y' }
+",
+    )
+    .unwrap_err();
+    insta::assert_snapshot!(problems);
 }

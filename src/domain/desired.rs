@@ -5,6 +5,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
+use super::alert::Tunings;
 use super::bounds::Bounds;
 use super::lint::Rule;
 use super::name::{OwnerName, PolicyName, ScopeName};
@@ -24,6 +25,8 @@ pub struct DesiredTarget {
     pub suspended: Option<Suspension>,
     /// Rules of the lint that do not count here, and why.
     pub ignored: BTreeMap<Rule, String>,
+    /// How its alerts differ from their defaults.
+    pub tunings: Tunings,
     /// Schedules in the order of the config; names are unique within a target.
     pub schedules: Vec<Schedule>,
     /// Policies in the order of the config; names and metrics are unique within a target.
@@ -43,6 +46,8 @@ pub struct DesiredFleet {
     pub selections: Vec<Selection>,
     /// Targets that selections picked, with the number of the selection.
     pub picked: Picked,
+    /// How alerts of the scope and of its endpoints differ from their defaults.
+    pub tunings: Tunings,
     /// Only what fits this pattern is looked at; then what is not here need not be undeclared.
     pub only: Option<Glob>,
 }
@@ -233,6 +238,7 @@ impl DesiredFleet {
             targets: BTreeMap::new(),
             selections: Vec::new(),
             picked: Picked::new(),
+            tunings: Tunings::new(),
             only: None,
         }
     }

@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::activity::Activity;
 use super::alarm::ObservedAlarm;
-use super::alert::{Alerts, CapacityChange};
+use super::alert::{Alerts, CapacityChange, Tunings};
 use super::bounds::{Capacity, EffectiveBounds};
 use super::desired::Mode;
 use super::endpoint::{EndpointKind, EndpointStatus, Running};
@@ -81,6 +81,8 @@ pub struct ScopeSnapshot {
     pub watch: WatchSnapshot,
     /// What is wrong, and for how long.
     pub alerts: Alerts,
+    /// How alerts of the scope and of its endpoints differ from their defaults.
+    pub tunings: Tunings,
 }
 
 /// Why a pass ran.
@@ -239,6 +241,8 @@ pub struct TargetSnapshot {
     pub effective: EffectiveBounds,
     /// Declared policies.
     pub policies: Vec<Policy>,
+    /// How its alerts differ from their defaults.
+    pub tunings: Tunings,
     /// The outcome of planning.
     pub verdict: Verdict,
     /// Remarks of the plan.

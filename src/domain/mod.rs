@@ -47,8 +47,9 @@ pub use alarm::{
     UnknownWord, alarm_name, alarm_prefix, target_alarm_prefix,
 };
 pub use alert::{
-    Alert, AlertKey, AlertKind, AlertState, Alerts, CapacityChange, Detectors, Refusal, Subject,
-    Urgency, refusal_of, reversals, unmet_demand,
+    Alert, AlertKey, AlertKind, AlertState, Alerts, CapacityChange, Detectors, Group, Grouping,
+    Line, Notice, Notices, Refusal, Remembered, Silence, Subject, Told, Tuning, Tunings, Urgency,
+    refusal_of, reversals, unmet_demand,
 };
 pub use bounds::{BoundSource, Bounds, BoundsError, Capacity, EffectiveBounds, effective_bounds};
 pub use check::{CheckedPlan, Safety, Violation, check};

@@ -116,6 +116,13 @@ impl Signal {
         }
     }
 
+    /// Whether a target that publishes it at all publishes it always: what is silent once is then asked as often as
+    /// the others. Without accelerators there is nothing to publish, ever.
+    #[must_use]
+    pub fn is_of_some_machines_only(self) -> bool {
+        matches!(self, Self::Gpu | Self::GpuMemory)
+    }
+
     /// A value as AWS publishes it, in the unit that the name says: AWS measures latency in microseconds
     /// (aws-autoscaling.md 6.2).
     #[must_use]

@@ -165,6 +165,11 @@ pub enum Event<'a> {
         /// Whether it was otherwise the last time.
         is_news: bool,
     },
+    /// A message was given up: its receiver refuses it, or too many wait for it.
+    Dropped {
+        /// For whom it was.
+        receiver: &'a str,
+    },
     /// The config was reloaded, or a reload was refused.
     Reloaded {
         /// Why it was refused.

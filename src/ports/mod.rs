@@ -8,20 +8,24 @@ mod endpoints;
 mod error;
 mod events;
 mod heartbeat;
+mod memory;
 mod metrics;
 mod post;
 mod requests;
 mod scaling;
+mod webhook;
 
 pub use clock::Clock;
 pub use endpoints::{EndpointApi, EndpointSummary};
 pub use error::{ApiError, ErrorKind, absent_is_deleted};
 pub use events::{Event, EventSink, NoEvents};
 pub use heartbeat::Heartbeats;
+pub use memory::{AlertMemory, NoMemory};
 pub use metrics::{AlarmApi, MetricQuery, MetricSource, last_evaluated};
-pub use post::Poster;
+pub use post::{PostFault, Poster};
 pub use requests::{NoRequestLog, RequestLog};
 pub use scaling::{Listing, ScalingApi};
+pub use webhook::{Form, Secret, Webhook};
 
 use std::sync::Arc;
 

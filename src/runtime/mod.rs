@@ -19,6 +19,7 @@ mod digest;
 mod drive;
 mod dues;
 mod execute;
+mod hooks;
 mod observe;
 mod pass;
 mod policies;
@@ -34,9 +35,10 @@ pub use clock::{SystemClock, VirtualClock};
 pub use drive::{Pace, Task, drive, nudger};
 pub use dues::Dues;
 pub use execute::{Executed, Executor, execute};
+pub use hooks::{Hooks, RenderNotice};
 pub use observe::{Look, Observer};
 pub use pass::Reconciler;
-pub use send::{Render, Sender};
+pub use send::{ALERTMANAGER_PATH, Render, Sender};
 pub use supervise::{Fault, Supervisor};
 pub use watch::Watcher;
 
@@ -45,7 +47,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::domain::{DesiredFleet, Mode, Safety, ScopeName};
+use crate::domain::{DesiredFleet, Mode, Safety, ScopeName, Silence};
+use crate::ports::Webhook;
 
 /// What the tasks need of the config. A reload replaces it as a whole.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +67,10 @@ pub struct Settings {
     pub fleets: BTreeMap<ScopeName, DesiredFleet>,
     /// Where alerts are sent: the base URLs of Alertmanagers.
     pub alertmanagers: Vec<String>,
+    /// Receivers that are told each alert once.
+    pub webhooks: Vec<Webhook>,
+    /// What nobody is told for a while.
+    pub silences: Vec<Silence>,
     /// When the config was loaded.
     pub loaded: DateTime<Utc>,
 }

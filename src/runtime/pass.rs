@@ -496,6 +496,11 @@ impl Reconciler {
                         .get(id)
                         .map(|t| t.policies.clone())
                         .unwrap_or_default(),
+                    tunings: fleet
+                        .targets
+                        .get(id)
+                        .map(|t| t.tunings.clone())
+                        .unwrap_or_default(),
                     verdict: entry.verdict.clone(),
                     notes: entry.notes.clone(),
                     registered: observed.targets.get(id).cloned(),
@@ -544,6 +549,7 @@ impl Reconciler {
             .update_scope(&self.scope, |scope: &mut ScopeSnapshot| {
                 scope.observed_once |= observed.is_complete();
                 scope.targets = targets;
+                scope.tunings = fleet.tunings.clone();
                 scope.unmanaged = unmanaged;
                 scope.asked = asked;
                 if fleet.only.is_none() && observed.is_complete() {

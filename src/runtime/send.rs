@@ -33,7 +33,7 @@ const INTERVAL: Duration = Duration::from_secs(15);
 const ENDS_SENT: u32 = 20;
 
 /// Where Alertmanager takes alerts.
-const PATH: &str = "/api/v2/alerts";
+pub const ALERTMANAGER_PATH: &str = "/api/v2/alerts";
 
 /// Sends alerts.
 pub struct Sender {
@@ -117,8 +117,8 @@ impl Sender {
         for receiver in receivers {
             let (poster, body) = (Arc::clone(&self.poster), body.clone());
             posts.spawn(async move {
-                let url = format!("{}{PATH}", receiver.trim_end_matches('/'));
-                let outcome = poster.post(&url, body).await;
+                let url = format!("{}{ALERTMANAGER_PATH}", receiver.trim_end_matches('/'));
+                let outcome = poster.post(&url, None, body).await;
                 (receiver, outcome)
             });
         }
@@ -126,7 +126,7 @@ impl Sender {
             let Ok((receiver, outcome)) = posted else {
                 continue;
             };
-            let problem = outcome.err();
+            let problem = outcome.err().map(|fault| fault.text);
             let before = match &problem {
                 Some(problem) => self.failing.insert(receiver.clone(), problem.clone()),
                 None => self.failing.remove(&receiver),

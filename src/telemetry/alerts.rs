@@ -45,11 +45,7 @@ impl AlertGauges {
     }
 
     pub(super) fn set_scope(&self, name: &ScopeName, scope: &ScopeSnapshot) {
-        for (key, alert) in scope
-            .alerts
-            .iter()
-            .filter(|(_, a)| a.inhibited_by.is_none())
-        {
+        for (key, alert) in scope.alerts.iter().filter(|(_, a)| a.is_told()) {
             let value = match alert.state {
                 AlertState::Pending => 1.0,
                 AlertState::Firing { .. } => 2.0,

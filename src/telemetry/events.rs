@@ -159,6 +159,15 @@ impl Telemetry {
         }
     }
 
+    fn dropped(&self, receiver: &str) {
+        let labels = [receiver, "dropped"];
+        self.counters.sent.with_label_values(&labels).inc();
+        error!(
+            receiver,
+            "a message of an alert to {receiver} was given up: it is refused, or too many wait"
+        );
+    }
+
     /// Told as loud as it matters; what another alert says already, as quietly as can be.
     fn alert(&self, scope: &ScopeName, key: &AlertKey, alert: &Alert) {
         let (kind, state) = (key.kind.name(), alert.state.label());
@@ -169,7 +178,7 @@ impl Telemetry {
         let line = alert_text(key, alert);
         let is_over = matches!(alert.state, AlertState::Resolved { .. });
         match key.kind.urgency() {
-            _ if is_over || alert.inhibited_by.is_some() => {
+            _ if is_over || !alert.is_told() => {
                 info!(%scope, alert = kind, state, "{line}");
             }
             Urgency::Critical => error!(%scope, alert = kind, state, "{line}"),
@@ -377,6 +386,7 @@ impl EventSink for Telemetry {
                 problem,
                 is_news,
             } => self.sent(receiver, *problem, *is_news),
+            Event::Dropped { receiver } => self.dropped(receiver),
             Event::Alert { scope, key, alert } => self.alert(scope, key, alert),
             Event::CapacityReset {
                 scope,

@@ -162,7 +162,8 @@ impl Counters {
         )?;
         let sent = counter(
             "notifications_total",
-            "Times that alerts were sent to a receiver, by outcome: ok, failed (and sent again soon).",
+            "Times that alerts were sent to a receiver, by outcome: ok, failed (and sent again soon), dropped \
+             (given up: refused, or too many waited).",
             &["receiver", "outcome"],
         )?;
         let alerts = counter(
@@ -216,6 +217,7 @@ impl Counters {
 
     /// Makes the series of a scope exist from the start, so that a first failure is an increase.
     pub(super) fn create_scope(&self, scope: &ScopeName) {
+        self.skipped.with_label_values(&[scope.as_str()]);
         for kind in ActionReason::LABELS {
             self.drift.with_label_values(&[scope.as_str(), kind]);
         }

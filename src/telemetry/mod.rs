@@ -9,9 +9,11 @@ mod events;
 mod fleet;
 mod journal;
 mod logs;
+mod memory;
 mod metrics;
 mod signals;
 
 pub use events::Telemetry;
 pub use journal::{JOURNAL, Journal, Listeners};
 pub use logs::{LogFormat, init_logs};
+pub use memory::StateFiles;

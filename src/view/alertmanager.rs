@@ -19,10 +19,7 @@ pub fn alertmanager_alerts(
 ) -> BTreeMap<String, Value> {
     let scopes = fleet.scopes.iter();
     let alerts = scopes.flat_map(|(name, scope)| {
-        let told = scope
-            .alerts
-            .iter()
-            .filter(|(_, a)| a.inhibited_by.is_none());
+        let told = scope.alerts.iter().filter(|(_, a)| a.is_told());
         told.filter_map(move |(key, alert)| {
             let id = format!("{name} {} {}", key.kind, key.subject);
             Some((id, one(name, key, alert, now, wall)?))
@@ -69,7 +66,7 @@ fn one(
     }))
 }
 
-fn subject_labels(subject: &Subject) -> Vec<(&'static str, String)> {
+pub(super) fn subject_labels(subject: &Subject) -> Vec<(&'static str, String)> {
     match subject {
         Subject::Scope => Vec::new(),
         Subject::Endpoint(endpoint) => vec![("endpoint", endpoint.to_string())],

@@ -27,9 +27,16 @@ fn because(alert: &Alert) -> String {
         .inhibited_by
         .map(|kind| format!(" (inhibited by {kind})"))
         .unwrap_or_default();
+    let silenced = alert.silenced.as_ref();
+    let silenced = silenced
+        .map(|why| format!(" (silenced: {why})"))
+        .unwrap_or_default();
     match &alert.cause {
-        Some(cause) => format!("{}; likely cause: {cause}{inhibited}", alert.reason),
-        None => format!("{}{inhibited}", alert.reason),
+        Some(cause) => format!(
+            "{}; likely cause: {cause}{inhibited}{silenced}",
+            alert.reason
+        ),
+        None => format!("{}{inhibited}{silenced}", alert.reason),
     }
 }
 
@@ -39,7 +46,7 @@ pub fn alert_lines(alerts: &Alerts) -> Vec<(AlertState, String)> {
     let is_over = |alert: &Alert| matches!(alert.state, AlertState::Resolved { .. });
     let mut standing: Vec<_> = alerts.iter().filter(|(_, alert)| !is_over(alert)).collect();
     standing.sort_by_key(|(key, alert)| {
-        let quiet = alert.state == AlertState::Pending || alert.inhibited_by.is_some();
+        let quiet = alert.state == AlertState::Pending || !alert.is_told();
         (quiet, key.kind.urgency(), key.kind)
     });
     standing
@@ -72,6 +79,7 @@ pub fn alerts_json(alerts: &Alerts) -> Value {
             "resolved": resolved.map(|at| at.to_rfc3339()),
             "reason": alert.reason,
             "cause": alert.cause,
+            "silenced": alert.silenced,
             "inhibited_by": alert.inhibited_by.map(crate::domain::AlertKind::name),
         })
     };

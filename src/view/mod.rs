@@ -13,6 +13,7 @@ mod plan;
 mod plot;
 mod schedule;
 mod status;
+mod webhooks;
 mod words;
 
 pub use alarms::{AlarmView, alarms_of};
@@ -27,6 +28,7 @@ pub use schedule::{
     Change, Changes, Firings, changes_json, changes_text, firings_json, firings_text,
 };
 pub use status::{names_of, status_json, status_text};
+pub use webhooks::{dedup_key, generic_notice, notice_title, pagerduty_notice, slack_notice};
 pub use words::{
     action_line, activity_line, aim_text, conflict_text, effect_text, happened, hold_text,
     leases_text, not_scaled_text, note_text, override_text, reason_text, reset_text, run_text,

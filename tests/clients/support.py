@@ -6,7 +6,9 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -81,6 +83,70 @@ def get(url):
         return answer.read().decode()
 
 
+def free_port():
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return held.getsockname()[1]
+
+
+def eventually(condition, told=lambda: "", within=90):
+    """What a condition finds as soon as it finds something."""
+    until = time.monotonic() + within
+    while time.monotonic() < until:
+        if found := condition():
+            return found
+        time.sleep(0.5)
+    raise AssertionError(f"waited for {within} s\n{told()}")
+
+
+class Server:
+    """A server of someone else's on a port of its own; what it says goes to a file."""
+
+    def __init__(self, directory, program, *arguments):
+        self.address = f"127.0.0.1:{free_port()}"
+        self.log = pathlib.Path(directory) / f"{program}.log"
+        command = [shutil.which(program), f"--web.listen-address={self.address}", *arguments]
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            eventually(self.is_ready, self.log.read_text)
+        except BaseException:
+            self.stop()
+            raise
+
+    def is_ready(self):
+        try:
+            return self.ask("/-/ready")
+        except OSError:
+            return None
+
+    def ask(self, path):
+        return get(f"http://{self.address}{path}")
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=PATIENCE)
+        finally:
+            self.process.kill()
+
+
+class Alertmanager(Server):
+    """It keeps alerts and tells nobody."""
+
+    def __init__(self, directory):
+        config = pathlib.Path(directory) / "alertmanager.yml"
+        config.write_text("route: { receiver: none }\nreceivers: [{ name: none }]\n")
+        super().__init__(
+            directory, "prometheus-alertmanager", f"--config.file={config}",
+            f"--storage.path={config.with_name('alertmanager')}", "--cluster.listen-address=",
+        )  # fmt: skip
+
+    def alerts(self, name):
+        """Those of a name that are not over."""
+        return [alert for alert in json.loads(self.ask("/api/v2/alerts")) if alert["labels"]["alertname"] == name]
+
+
 class Sandbox:
     """A simulated AWS whose clock stands until it is turned, and boto3's clients for it."""
 
@@ -119,6 +185,9 @@ class Sandbox:
 
     def traffic(self, endpoint, **shape):
         self._send("PUT", f"endpoints/{endpoint}/traffic", shape)
+
+    def shortage(self, instance_type, short):
+        self._send("PUT", f"shortages/{instance_type}", {"short": short})
 
     def _send(self, method, path, body):
         request = urllib.request.Request(

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use evenkeel::domain::*;
-use evenkeel::ports::{ErrorKind, Poster};
+use evenkeel::ports::{ErrorKind, PostFault, Poster, Secret};
 use evenkeel::runtime::Sender;
 use evenkeel::sim::engine::Span;
 use evenkeel::sim::wire::Service;
@@ -442,9 +442,17 @@ struct Receiver {
 
 #[async_trait::async_trait]
 impl Poster for Receiver {
-    async fn post(&self, url: &str, body: String) -> Result<(), String> {
+    async fn post(
+        &self,
+        url: &str,
+        _token: Option<&Secret>,
+        body: String,
+    ) -> Result<(), PostFault> {
         if url.contains("one") && self.down.load(Ordering::SeqCst) {
-            return Err("connection refused".to_owned());
+            return Err(PostFault {
+                text: "connection refused".to_owned(),
+                is_final: false,
+            });
         }
         let body = serde_json::from_str(&body).unwrap();
         self.bodies.lock().unwrap().push((url.to_owned(), body));

@@ -25,6 +25,7 @@ mod drift;
 mod isolation;
 mod kinds;
 mod leases;
+mod notices;
 mod pages;
 mod process;
 mod runners;

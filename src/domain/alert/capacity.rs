@@ -11,7 +11,7 @@ use super::super::fleet::{ScopeSnapshot, TargetSnapshot};
 use super::super::metric::Datapoint;
 use super::super::policy::{Policy, PolicyKind};
 use super::super::target::TargetId;
-use super::{Condition, View};
+use super::{AlertKind, Condition, View};
 
 /// A slope still tells where things go when its last point is so old; quiet targets are read rarely.
 const STILL_TELLS: TimeDelta = TimeDelta::minutes(16);
@@ -306,7 +306,12 @@ pub(super) fn predicted(target: &TargetSnapshot, demand: &Demand, now: DateTime<
     };
     let most = f64::from(max.get());
     let minutes = (most - wanted) / slope;
-    let is_soon = slope > 0.0 && minutes <= AHEAD_MINUTES;
+    let tuning = target.tunings.get(&AlertKind::SaturationPredicted);
+    let within = tuning.and_then(|t| t.within);
+    let ahead = within.map_or(AHEAD_MINUTES, |within| {
+        crate::num::from_i64(within.num_minutes())
+    });
+    let is_soon = slope > 0.0 && minutes <= ahead;
     if !is_soon || straightness < STRAIGHT || wanted < most * NEAR {
         return Condition::Clear;
     }

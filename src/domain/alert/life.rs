@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Alert, Condition};
+use super::{Alert, AlertKey, Condition};
 
 /// Where an alert is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +47,45 @@ pub(super) struct Life {
     cause: Option<String>,
 }
 
+/// An alert that fired when its process ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// Which alert.
+    pub key: AlertKey,
+    /// Since when what it says holds.
+    pub since: DateTime<Utc>,
+    /// Since when it fires.
+    pub fired: DateTime<Utc>,
+    /// What was wrong, with numbers.
+    pub reason: String,
+    /// Why, as far as it could be told.
+    pub cause: Option<String>,
+}
+
 impl Life {
+    pub(super) fn restored(from: Remembered) -> Self {
+        Self {
+            met: Some(from.since),
+            clear: None,
+            state: Some(AlertState::Firing { since: from.fired }),
+            reason: from.reason,
+            cause: from.cause,
+        }
+    }
+
+    pub(super) fn remembered(&self, key: &AlertKey) -> Option<Remembered> {
+        let Some(AlertState::Firing { since: fired }) = self.state else {
+            return None;
+        };
+        Some(Remembered {
+            key: key.clone(),
+            since: self.met.unwrap_or(fired),
+            fired,
+            reason: self.reason.clone(),
+            cause: self.cause.clone(),
+        })
+    }
+
     pub(super) fn is_firing(&self) -> bool {
         matches!(self.state, Some(AlertState::Firing { .. }))
     }
@@ -113,6 +151,7 @@ impl Life {
             reason: self.reason.clone(),
             cause: self.cause.clone(),
             inhibited_by: None,
+            silenced: None,
         })
     }
 }

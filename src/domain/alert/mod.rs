@@ -10,7 +10,9 @@ mod capacity;
 mod conditions;
 mod failure;
 mod life;
+mod notice;
 mod thrash;
+mod tuning;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -27,7 +29,10 @@ use life::Life;
 pub use capacity::unmet_demand;
 pub use failure::{Refusal, refusal_of};
 pub use life::AlertState;
+pub use life::Remembered;
+pub use notice::{Group, Grouping, Line, Notice, Notices, Told};
 pub use thrash::{CapacityChange, reversals};
+pub use tuning::{Silence, Tuning, Tunings};
 
 /// What is wrong (design section 10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -271,6 +276,16 @@ pub struct Alert {
     pub cause: Option<String>,
     /// Another one says it already: it is shown, and nobody is told.
     pub inhibited_by: Option<AlertKind>,
+    /// Why someone wants to hear nothing of it for a while: it is shown, and nobody is told.
+    pub silenced: Option<String>,
+}
+
+impl Alert {
+    /// Whether anyone is told of it.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        self.inhibited_by.is_none() && self.silenced.is_none()
+    }
 }
 
 /// How a condition stands.
@@ -336,6 +351,16 @@ pub(super) struct View<'a> {
     pub(super) overdue: TimeDelta,
 }
 
+/// How a kind of alert is set for a target; those of endpoints and of the scope go by the scope's.
+fn tuning_of(scope: &ScopeSnapshot, key: &AlertKey) -> Tuning {
+    let of_target = match &key.subject {
+        Subject::Target(id) => scope.targets.get(id).map(|target| &target.tunings),
+        Subject::Endpoint(_) | Subject::Scope => None,
+    };
+    let tunings = of_target.unwrap_or(&scope.tunings);
+    tunings.get(&key.kind).copied().unwrap_or_default()
+}
+
 impl View<'_> {
     fn enforces(&self) -> bool {
         self.fleet.mode == Mode::Enforce
@@ -350,16 +375,34 @@ pub struct Detectors {
 }
 
 impl Detectors {
+    /// Takes up what fired when another process ended: it goes on firing until it is known to be over, and nobody is
+    /// told of it again.
+    pub fn restore(&mut self, remembered: impl IntoIterator<Item = Remembered>) {
+        for one in remembered {
+            self.lives.insert(one.key.clone(), Life::restored(one));
+        }
+    }
+
+    /// What fires, for a later process.
+    #[must_use]
+    pub fn remembered(&self) -> Vec<Remembered> {
+        let lives = self.lives.iter();
+        lives
+            .filter_map(|(key, life)| life.remembered(key))
+            .collect()
+    }
+
     /// Looks at a snapshot, and says which alerts there are now. Resolved ones are among them for a while. A look or a
     /// pass that is older than `overdue` should have been followed by another one.
     pub fn look(
         &mut self,
         fleet: &FleetSnapshot,
-        scope: &ScopeName,
+        scope_name: &ScopeName,
+        silences: &[Silence],
         now: DateTime<Utc>,
         overdue: TimeDelta,
     ) -> Alerts {
-        let Some(scope) = fleet.scopes.get(scope) else {
+        let Some(scope) = fleet.scopes.get(scope_name) else {
             return Alerts::new();
         };
         let view = View {
@@ -376,13 +419,25 @@ impl Detectors {
         let mut seen = BTreeSet::new();
         for (key, condition) in conditions::all(view, &self.demand, &self.firing()) {
             let kind = key.kind;
+            let tuning = tuning_of(scope, &key);
+            if tuning.off {
+                continue;
+            }
             seen.insert(key.clone());
+            let pending_for = tuning.pending_for.unwrap_or(kind.pending_for());
             let life = self.lives.entry(key).or_default();
-            life.step(condition, now, kind.pending_for(), kind.resolves_after());
+            life.step(condition, now, pending_for, kind.resolves_after());
         }
-        // What is no longer declared has no alerts, and before the first look nothing is known.
-        self.lives.retain(|key, _| seen.contains(key));
-        self.alerts(now)
+        // What is no longer declared has no alerts. Before the first pass nothing is known to be gone.
+        if scope.last_pass.is_some() {
+            self.lives.retain(|key, _| seen.contains(key));
+        }
+        let mut alerts = self.alerts(now);
+        for (key, alert) in &mut alerts {
+            let silence = silences.iter().find(|s| s.covers(scope_name, key, now));
+            alert.silenced = silence.map(|silence| silence.reason.clone());
+        }
+        alerts
     }
 
     fn firing(&self) -> BTreeSet<AlertKey> {

@@ -8,7 +8,7 @@ use super::super::bounds::Capacity;
 use super::super::fleet::TargetSnapshot;
 use super::super::name::PolicyName;
 use super::super::policy::PolicyKind;
-use super::Condition;
+use super::{AlertKind, Condition};
 
 /// A change of capacity, as an activity tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,11 +25,10 @@ pub struct CapacityChange {
 
 /// So far back changes count.
 pub(super) const WINDOW: TimeDelta = TimeDelta::hours(1);
-/// So many changes of direction within it are thrashing. Target tracking alone makes up to three where the load passes
+/// So many changes of direction within it are thrashing, and with half of them it goes on once it has begun. Target
+/// tracking alone makes up to three where the load passes
 /// a number of instances slowly: one more after 3 minutes, one less after 15.
 const TOO_MANY: usize = 4;
-/// And with so many it goes on, once it has begun.
-const STILL_MANY: usize = 2;
 
 /// How often capacity changed its direction in the hour before `now`. The changes are in order of time.
 #[must_use]
@@ -63,7 +62,16 @@ pub(super) fn thrashing(
     now: DateTime<Utc>,
 ) -> Condition {
     let turns = turns(changes, now);
-    let enough = if was_firing { STILL_MANY } else { TOO_MANY };
+    let tuning = target.tunings.get(&AlertKind::Thrashing);
+    let too_many = tuning
+        .and_then(|t| t.reversals)
+        .and_then(|n| usize::try_from(n).ok());
+    let too_many = too_many.unwrap_or(TOO_MANY);
+    let enough = if was_firing {
+        too_many.div_ceil(2)
+    } else {
+        too_many
+    };
     if turns.len() < enough {
         return Condition::Clear;
     }

@@ -176,6 +176,7 @@ fn fleet(targets: impl IntoIterator<Item = (&'static str, u32, u32)>) -> Desired
                 bounds,
                 suspended: None,
                 ignored: BTreeMap::new(),
+                tunings: BTreeMap::new(),
                 schedules: Vec::new(),
                 policies,
             },

@@ -259,6 +259,7 @@ pub(super) fn desired() -> impl Strategy<Value = DesiredFleet> {
         manage,
         selections: Vec::new(),
         picked: Picked::new(),
+        tunings: BTreeMap::new(),
         only: None,
         targets: targets
             .into_iter()
@@ -270,6 +271,7 @@ pub(super) fn desired() -> impl Strategy<Value = DesiredFleet> {
                         bounds,
                         suspended,
                         ignored: BTreeMap::new(),
+                        tunings: BTreeMap::new(),
                         schedules,
                         policies,
                     },

@@ -254,8 +254,9 @@ fn group(
             return None;
         }
         let speaks = |signal: &Signal| {
-            let silent = last.silent.get(signal);
-            // Nobody publishes everything; who had nothing to say is asked rarely.
+            let rarely = signal.is_of_some_machines_only();
+            let silent = last.silent.get(signal).filter(|_| rarely);
+            // A machine without accelerators has nothing to say of them, today and tomorrow.
             silent.is_none_or(|at| is_due(*at, settings.quiet() * 36))
         };
         let of_rank = Signal::ALL

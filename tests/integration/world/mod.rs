@@ -11,7 +11,9 @@ use chrono::{DateTime, Utc};
 use evenkeel::app::settings;
 use evenkeel::config::{Sources, load};
 use evenkeel::domain::{FleetSnapshot, PassReason, PassSummary, ScopeName};
-use evenkeel::ports::{Clock, Event, EventSink, Heartbeats, RequestLog, ScopePorts};
+use evenkeel::ports::{
+    AlertMemory, Clock, Event, EventSink, Heartbeats, NoMemory, RequestLog, ScopePorts,
+};
 use evenkeel::runtime::{
     Alerter, Board, Pace, Reconciler, Settings, SystemClock, VirtualClock, Watcher, drive, nudger,
 };
@@ -118,6 +120,7 @@ impl EventSink for Recorder {
                 alert.reason,
                 alert.cause.as_deref().unwrap_or_default()
             ),
+            Event::Dropped { receiver } => format!("dropped: {receiver}"),
             Event::WatchSkipped { queries, .. } => format!("skipped: {queries} queries"),
             Event::Reloaded { problem } => format!("reloaded: {problem:?}"),
         };
@@ -166,6 +169,7 @@ pub struct World {
     pub faults: Arc<Faults>,
     pub board: Arc<Board>,
     pub settings: watch::Sender<Arc<Settings>>,
+    pub memory: Arc<dyn AlertMemory>,
     ports: ScopePorts,
 }
 
@@ -220,6 +224,7 @@ impl World {
             faults,
             board,
             settings: watch::Sender::new(Arc::new(settings)),
+            memory: Arc::new(NoMemory),
             ports,
         }
     }
@@ -277,6 +282,7 @@ impl World {
             events,
             Arc::clone(&self.board),
             self.settings.subscribe(),
+            Arc::clone(&self.memory),
         );
         let (_, none) = nudger();
         let alerts = drive(alerter, none, pace(3), stop.clone());
@@ -286,6 +292,12 @@ impl World {
             stop.cancel();
         };
         tokio::join!(passes, looks, alerts, end);
+    }
+
+    /// Whoever starts now knows nothing of before.
+    pub fn forget(&mut self) {
+        let mode = self.settings.borrow().mode;
+        self.board = Arc::new(Board::new(self.clock.now(), mode, [scope()]));
     }
 
     pub fn snapshot(&self) -> Arc<FleetSnapshot> {
