@@ -117,9 +117,20 @@ pub enum Command {
         #[arg(long)]
         allow_shrink: bool,
     },
-    /// Show each target: capacity, bounds, alarms, last activity.
-    #[command(after_help = "Example:\n  evenkeel status --config config/evenkeel.yaml")]
-    Status,
+    /// Show what is wrong, and each target: capacity, bounds, alarms, signals, last activity.
+    #[command(
+        after_help = "Alerts are those that one look can find: how long something holds is known as far as AWS tells \
+            it. The daemon's page and /api/v1/status know more.\n\n\
+            Example:\n  evenkeel status --config config/evenkeel.yaml\n  evenkeel status --target 'chat*' --watch"
+    )]
+    Status {
+        /// Look again and again, until it is stopped.
+        #[arg(long)]
+        watch: bool,
+        /// How long between two looks; each is a few calls, and metrics cost money.
+        #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s", requires = "watch")]
+        every: Duration,
+    },
     /// Let policies stand still for a while: no scaling in, out, or both. It ends by itself.
     #[command(
         after_help = "TARGET is an endpoint, a component or a resource id; `*` and `?` are wildcards.\n\n\
@@ -202,6 +213,12 @@ pub enum Command {
             evenkeel schedule --at 2026-12-24T18:00:00 --timezone America/New_York --output json"
     )]
     Schedule(ScheduleOptions),
+    /// Why a target did what it did, and why it did not do something else: its metrics, alarms, activities, schedules,
+    /// and who changed what, in one timeline.
+    #[command(after_help = "Exit code 1 when part of it could not be read.\n\n\
+            Example:\n  evenkeel explain chat --since 6h\n  \
+            evenkeel explain endpoint/chat/variant/AllTraffic --at 2026-11-22T03:10:00Z --output json")]
+    Explain(ExplainOptions),
     /// Send an alert that is none to every receiver of the config, and its end, and say who took them.
     #[command(
         name = "alert-test",
@@ -233,6 +250,20 @@ pub struct Asked {
     /// Who asks; else the user of this machine.
     #[arg(long, value_name = "NAME")]
     pub by: Option<String>,
+}
+
+/// Options of `explain`.
+#[derive(Debug, Clone, Args)]
+pub struct ExplainOptions {
+    /// An endpoint, a component or a resource id; `*` and `?` are wildcards.
+    #[arg(value_name = "TARGET")]
+    pub subject: String,
+    /// The instant to explain, as 2026-11-22T03:10:00Z or with an offset; now unless given.
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub at: Option<DateTime<Utc>>,
+    /// How long before that the timeline begins: 90m, 6h, 2days; 3h unless given.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub since: Option<Duration>,
 }
 
 /// Options of `alert-test`.

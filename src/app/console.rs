@@ -9,6 +9,8 @@ use crate::view::Paint;
 pub(super) struct Console {
     /// Whether data may carry colour.
     pub(super) paint: Paint,
+    /// Whether data goes to a terminal.
+    stdout_is_terminal: bool,
     /// Whether messages go to a terminal.
     pub(super) stderr_is_terminal: bool,
     /// Whether someone can be asked.
@@ -27,6 +29,7 @@ impl Console {
         };
         Self {
             paint,
+            stdout_is_terminal,
             stderr_is_terminal: std::io::stderr().is_terminal(),
             can_ask: std::io::stdin().is_terminal() && stdout_is_terminal,
         }
@@ -45,6 +48,15 @@ impl Console {
             .write_all(text.as_bytes())
             .and_then(|()| stdout.flush())
             .unwrap_or_default();
+    }
+
+    /// What comes before a screen that takes the place of the one before; an empty line where there is none.
+    pub(super) fn fresh_screen(self) -> &'static str {
+        if self.stdout_is_terminal {
+            "\x1b[H\x1b[2J"
+        } else {
+            "\n"
+        }
     }
 
     /// A message.

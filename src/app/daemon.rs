@@ -66,7 +66,7 @@ pub(super) struct Parts {
     pub(super) seed: u64,
 }
 
-fn state_directory(config: &Config) -> Option<PathBuf> {
+pub(super) fn state_directory(config: &Config) -> Option<PathBuf> {
     let by_systemd = || std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
     config.daemon.state_dir.clone().or_else(by_systemd)
 }

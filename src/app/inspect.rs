@@ -4,23 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use super::clock::clock_for;
 use super::connect::{connect_scopes, load_config};
 use super::console::Console;
 use super::failure::{FAILED, Failure};
-use super::settings::settings;
 use crate::cli::{Common, Output};
 use crate::config::{Config, Problem, Problems, resolved};
 use crate::domain::{
-    Change, DesiredFleet, Finding, Mode, Note, Observation, PassReason, Plan, Safety, ScopeName,
-    TargetId, Violation, check, lint, lint_fleet, lint_schedules, lint_world, plan as make_plan,
+    Change, DesiredFleet, Finding, Note, Observation, Plan, Safety, ScopeName, TargetId, Violation,
+    check, lint, lint_fleet, lint_schedules, lint_world, plan as make_plan,
 };
-use crate::ports::{Clock, EventSink, NoEvents, NoRequestLog, RequestLog, ScopePorts};
-use crate::runtime::{Board, Look, Observer, Reconciler, SystemClock, Watcher, nudger};
-use crate::view::{self, IamPlace, plan_json, plan_text, status_json, status_text};
+use crate::ports::{Clock, NoRequestLog, RequestLog, ScopePorts};
+use crate::runtime::{Look, Observer, SystemClock};
+use crate::view::{self, IamPlace, plan_json, plan_text};
 
 /// `plan` found changes.
 const CHANGES: u8 = 2;
@@ -336,64 +333,4 @@ pub(super) async fn plan(common: &Common, console: Console) -> Result<u8, Failur
         (false, true) => FAILED,
         (false, false) => 0,
     })
-}
-
-/// Shows each target as it stands.
-pub(super) async fn status(common: &Common, console: Console) -> Result<u8, Failure> {
-    let mut config = load_config(common)?;
-    // Looking writes nothing, whatever the config says; what is shown is what the config says.
-    let mode = std::mem::replace(&mut config.daemon.mode, Mode::Observe);
-    let log: Arc<dyn RequestLog> = Arc::new(NoRequestLog);
-    let all = connect_scopes(&config, common, &log).await?;
-    let (clock, _) = clock_for(&config, common).await;
-    let events: Arc<dyn EventSink> = Arc::new(NoEvents);
-    let now = clock.now();
-    let (_keep, settings) = watch::channel(Arc::new(settings(&config, now)));
-    let board = Arc::new(Board::new(now, mode, config.scopes.keys().cloned()));
-    let mut failed = false;
-    for (name, ports) in all {
-        let mut reconciler = Reconciler::new(
-            name.clone(),
-            ports.clone(),
-            Arc::clone(&clock),
-            Arc::clone(&events),
-            settings.clone(),
-            Arc::clone(&board),
-        );
-        let pass = reconciler
-            .pass(PassReason::Once, &CancellationToken::new())
-            .await;
-        failed |= !pass.outcome.is_success();
-        let (nudge, _nudges) = nudger();
-        let mut watcher = Watcher::new(
-            name,
-            ports,
-            Arc::clone(&clock),
-            Arc::clone(&events),
-            settings.clone(),
-            Arc::clone(&board),
-            nudge,
-        );
-        watcher.look().await;
-    }
-    if common.target.is_some() {
-        // What was not selected is not undeclared.
-        board.update(|fleet| {
-            for scope in fleet.scopes.values_mut() {
-                let scope = Arc::make_mut(scope);
-                scope.unmanaged.clear();
-                scope.unscaled.clear();
-            }
-        });
-    }
-    let fleet = board.current();
-    failed |= fleet
-        .scopes
-        .values()
-        .any(|scope| !scope.watch.problems.is_empty());
-    console.out(&match common.output {
-        Output::Text => status_text(&fleet, console.paint),
-        Output::Json => format!("{:#}\n", status_json(&fleet)),
-    });
-    Ok(if failed { FAILED } else { 0 })
 }

@@ -8,6 +8,7 @@ mod connect;
 mod console;
 mod daemon;
 mod demo;
+mod explain;
 mod failure;
 mod inspect;
 mod lease;
@@ -16,6 +17,7 @@ mod sandbox;
 mod schedule;
 mod settings;
 mod stand_in;
+mod status;
 mod update;
 
 pub use failure::{CONFIG, FAILED, Failure, INTERNAL, USAGE};
@@ -55,7 +57,8 @@ async fn dispatch(cli: &Cli, console: Console) -> Result<u8, Failure> {
     if matches!(
         cli.command,
         Command::Plan
-            | Command::Status
+            | Command::Status { .. }
+            | Command::Explain(_)
             | Command::Apply { .. }
             | Command::Import { .. }
             | Command::Hold(_)
@@ -75,8 +78,12 @@ async fn dispatch(cli: &Cli, console: Console) -> Result<u8, Failure> {
         Command::Convert { files, bounds } => adopt::convert(common, files, *bounds, console).await,
         Command::IamPolicy { account } => inspect::iam_policy(common, account.as_deref(), console),
         Command::AlertTest(options) => alert_test::alert_test(common, options, console).await,
+        Command::Explain(options) => explain::explain(common, options, console).await,
         Command::Plan => inspect::plan(common, console).await,
-        Command::Status => inspect::status(common, console).await,
+        Command::Status { watch, every } => {
+            let every = watch.then_some(*every);
+            status::status(common, every, console).await
+        }
         Command::Hold(options) => lease::hold(common, options, console).await,
         Command::Override(options) => lease::override_bounds(common, options, console).await,
         Command::Release(options) => lease::release(common, options, console).await,

@@ -1,11 +1,12 @@
 //! CloudWatch metrics and alarms.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::{
-    Dimension, Metric, MetricAlarm, MetricDataQuery, MetricDataResult, MetricStat,
+    AlarmHistoryItem, Dimension, Metric, MetricAlarm, MetricDataQuery, MetricDataResult, MetricStat,
 };
 use chrono::{DateTime, Utc};
 
@@ -13,12 +14,12 @@ use super::convert;
 use super::error::{classify, unreadable};
 use super::pages::turn;
 use crate::domain::{
-    AlarmExtras, AlarmRule, AlarmState, CustomMetric, Datapoint, MathMetric, MathPart, MissingData,
-    Number, ObservedAlarm, metrics_billed, metrics_of,
+    AlarmExtras, AlarmRecord, AlarmRule, AlarmState, CustomMetric, Datapoint, MathMetric, MathPart,
+    MissingData, Number, ObservedAlarm, metrics_billed, metrics_of,
 };
 use crate::ports::{
     AlarmApi, ApiError, Listing, MetricQuery, MetricSource, RequestLog, absent_is_deleted,
-    last_evaluated,
+    alarm_record_event, last_evaluated,
 };
 
 /// The adapter.
@@ -191,6 +192,37 @@ impl AlarmApi for CloudWatch {
         Listing::complete(items)
     }
 
+    async fn history(
+        &self,
+        name: &str,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+        limit: usize,
+    ) -> Listing<AlarmRecord> {
+        const OPERATION: &str = "DescribeAlarmHistory";
+        let read = AtomicUsize::new(0);
+        let mut listing = turn(OPERATION, |token| async {
+            let page = self
+                .client
+                .describe_alarm_history()
+                .alarm_name(name)
+                .start_date(convert::sdk_time(from))
+                .end_date(convert::sdk_time(until))
+                .max_records(PAGE)
+                .set_next_token(token)
+                .send()
+                .await
+                .map_err(|error| classify(OPERATION, &error))?;
+            let items = page.alarm_history_items().iter().filter_map(record);
+            let items: Vec<AlarmRecord> = items.collect();
+            let so_far = read.fetch_add(items.len(), Ordering::Relaxed) + items.len();
+            Ok((items, page.next_token.filter(|_| so_far < limit)))
+        })
+        .await;
+        listing.items.truncate(limit);
+        listing
+    }
+
     async fn put_alarm(
         &self,
         name: &str,
@@ -253,6 +285,15 @@ impl AlarmApi for CloudWatch {
         let deleted = deleted.map(drop);
         absent_is_deleted(deleted.map_err(|error| classify("DeleteAlarms", &error)))
     }
+}
+
+fn record(item: &AlarmHistoryItem) -> Option<AlarmRecord> {
+    let (kind, summary) = (item.history_item_type()?, item.history_summary()?);
+    Some(AlarmRecord {
+        alarm: item.alarm_name()?.to_owned(),
+        at: convert::time(item.timestamp()?),
+        event: alarm_record_event(kind.as_str(), summary, item.history_data()),
+    })
 }
 
 fn points(result: &MetricDataResult) -> impl Iterator<Item = Datapoint> {

@@ -33,6 +33,47 @@ fn dimension(target: &TargetId) -> ScalableDimension {
     ScalableDimension::from(target.dimension().aws_name())
 }
 
+impl ApplicationAutoScaling {
+    /// Of one target, or of all.
+    async fn read_activities(
+        &self,
+        target: Option<&TargetId>,
+        since: DateTime<Utc>,
+        limit: usize,
+    ) -> Listing<Activity> {
+        const OPERATION: &str = "DescribeScalingActivities";
+        let read = AtomicUsize::new(0);
+        let listing = turn(OPERATION, |token| async {
+            let page = self
+                .client
+                .describe_scaling_activities()
+                .service_namespace(ServiceNamespace::Sagemaker)
+                .set_resource_id(target.map(TargetId::resource_id))
+                .set_scalable_dimension(target.map(dimension))
+                .include_not_scaled_activities(true)
+                .set_next_token(token)
+                .send()
+                .await
+                .map_err(|error| classify(OPERATION, &error))?;
+            // Newest first: the first one that is too old ends the listing.
+            let all = page.scaling_activities();
+            let fresh = all
+                .iter()
+                .take_while(|a| convert::time(a.start_time()) >= since);
+            let items: Vec<Activity> = fresh.clone().filter_map(convert::activity).collect();
+            let so_far = read.fetch_add(items.len(), Ordering::Relaxed) + items.len();
+            let ends = fresh.count() < all.len() || so_far >= limit;
+            Ok((items, page.next_token.filter(|_| !ends)))
+        })
+        .await;
+        let items = listing.items.into_iter().take(limit).collect();
+        Listing {
+            items,
+            gap: listing.gap,
+        }
+    }
+}
+
 #[async_trait]
 impl ScalingApi for ApplicationAutoScaling {
     async fn targets(&self) -> Listing<ObservedTarget> {
@@ -90,34 +131,16 @@ impl ScalingApi for ApplicationAutoScaling {
     }
 
     async fn activities(&self, since: DateTime<Utc>, limit: usize) -> Listing<Activity> {
-        const OPERATION: &str = "DescribeScalingActivities";
-        let read = AtomicUsize::new(0);
-        let listing = turn(OPERATION, |token| async {
-            let page = self
-                .client
-                .describe_scaling_activities()
-                .service_namespace(ServiceNamespace::Sagemaker)
-                .include_not_scaled_activities(true)
-                .set_next_token(token)
-                .send()
-                .await
-                .map_err(|error| classify(OPERATION, &error))?;
-            // Newest first: the first one that is too old ends the listing.
-            let all = page.scaling_activities();
-            let fresh = all
-                .iter()
-                .take_while(|a| convert::time(a.start_time()) >= since);
-            let items: Vec<Activity> = fresh.clone().filter_map(convert::activity).collect();
-            let so_far = read.fetch_add(items.len(), Ordering::Relaxed) + items.len();
-            let ends = fresh.count() < all.len() || so_far >= limit;
-            Ok((items, page.next_token.filter(|_| !ends)))
-        })
-        .await;
-        let items = listing.items.into_iter().take(limit).collect();
-        Listing {
-            items,
-            gap: listing.gap,
-        }
+        self.read_activities(None, since, limit).await
+    }
+
+    async fn activities_of(
+        &self,
+        target: &TargetId,
+        since: DateTime<Utc>,
+        limit: usize,
+    ) -> Listing<Activity> {
+        self.read_activities(Some(target), since, limit).await
     }
 
     async fn register(

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::metric::{CustomMetric, MathMetric, MathPart, Statistic};
 
@@ -29,6 +29,13 @@ pub fn metrics_dollars(billed: usize) -> f64 {
 #[must_use]
 pub fn calls_dollars(calls: usize) -> f64 {
     CALL_DOLLARS * crate::num::from_usize(calls)
+}
+
+/// What so many metrics, or calls, come to in a month when they are asked for at this interval.
+#[must_use]
+pub fn monthly_dollars(billed: usize, every: TimeDelta) -> f64 {
+    let hours = crate::num::from_i64(every.num_seconds().max(1)) / 3600.0;
+    metrics_dollars(billed) * MONTH_HOURS / hours
 }
 
 /// A part of a budget, by a part of the targets.
@@ -123,7 +130,6 @@ impl Allowance {
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
     use proptest::prelude::*;
 
     use super::*;

@@ -332,6 +332,8 @@ pub struct WatchSnapshot {
     pub signals: BTreeMap<TargetId, BTreeMap<Signal, Datapoint>>,
     /// When the metrics of each target's policies were last read.
     pub reads: BTreeMap<TargetId, Read>,
+    /// Dollars that watching comes to in a month, as things stand: metrics, and lists of alarms.
+    pub monthly: f64,
     /// Targets that are watched at every look, and why.
     pub interesting: BTreeMap<TargetId, Interest>,
     /// The last activity of each target that scaled, or tried to.

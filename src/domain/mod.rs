@@ -22,6 +22,7 @@ mod check;
 mod cost;
 mod desired;
 mod endpoint;
+mod evidence;
 mod fleet;
 mod interest;
 mod lease;
@@ -54,7 +55,8 @@ pub use alert::{
 pub use bounds::{BoundSource, Bounds, BoundsError, Capacity, EffectiveBounds, effective_bounds};
 pub use check::{CheckedPlan, Safety, Violation, check};
 pub use cost::{
-    Allowance, call_dollars, calls_dollars, metrics_billed, metrics_dollars, metrics_of, share,
+    Allowance, call_dollars, calls_dollars, metrics_billed, metrics_dollars, metrics_of,
+    monthly_dollars, share,
 };
 pub use desired::{
     DesiredFleet, DesiredTarget, Manage, Mode, OWNER_TAG, OnRemoval, Prune, Suspension,
@@ -63,6 +65,7 @@ pub use endpoint::{
     ConfiguredVariant, EndpointDetails, EndpointKind, EndpointStatus, ObservedComponent,
     ObservedConfig, ObservedEndpoint, ObservedVariant, Running, cores_of, is_burstable,
 };
+pub use evidence::{AlarmRecord, AlarmRecordEvent, Evidence, JournalLine, PolicyAlarm};
 pub use fleet::{
     CapacityReset, ConfigState, Conflict, FleetSnapshot, PassOutcome, PassReason, PassSummary,
     Read, ScopeSnapshot, TargetSnapshot, WatchSnapshot, WriteFailure,

@@ -96,6 +96,26 @@ impl Signal {
         }
     }
 
+    /// What people call it.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Invocations => "invocations",
+            Self::ModelLatency => "model latency",
+            Self::Errors5xx => "5XX",
+            Self::Errors4xx => "4XX",
+            Self::OverheadLatency => "overhead latency",
+            Self::Cpu => "CPU",
+            Self::Memory => "memory",
+            Self::Gpu => "GPU",
+            Self::GpuMemory => "GPU memory",
+            Self::Disk => "disk",
+            Self::Concurrency => "concurrent requests",
+            Self::Backlog => "backlog",
+            Self::NoCapacity => "failures for want of capacity",
+        }
+    }
+
     /// How soon it is to be known.
     #[must_use]
     pub fn rank(self) -> Rank {
@@ -207,6 +227,12 @@ impl Signal {
             | Self::Backlog
             | Self::NoCapacity => None,
         }
+    }
+
+    /// Whether such a target publishes it.
+    #[must_use]
+    pub fn is_published(self, target: &TargetId, kind: Option<EndpointKind>) -> bool {
+        self.published(target, kind).is_some()
     }
 
     /// Where CloudWatch has it, in periods of a minute; `None` where such a target does not publish it.

@@ -9,7 +9,8 @@ use serde::Deserialize;
 use super::error::ApiError;
 use super::scaling::Listing;
 use crate::domain::{
-    AlarmExtras, AlarmRule, CustomMetric, Datapoint, MathMetric, Number, ObservedAlarm,
+    AlarmExtras, AlarmRecord, AlarmRecordEvent, AlarmRule, AlarmState, CustomMetric, Datapoint,
+    MathMetric, Number, ObservedAlarm,
 };
 
 /// A metric to read.
@@ -29,6 +30,16 @@ pub trait AlarmApi: Debug + Send + Sync {
 
     /// The alarms of these names that exist.
     async fn alarms_named(&self, names: &[String]) -> Listing<ObservedAlarm>;
+
+    /// What happened to an alarm between two instants, newest first, at most `limit` entries. CloudWatch keeps it for
+    /// weeks, also of alarms that are gone.
+    async fn history(
+        &self,
+        name: &str,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+        limit: usize,
+    ) -> Listing<AlarmRecord>;
 
     /// Puts an alarm in full, with its actions enabled and one action in the state `ALARM`: the policy of this ARN.
     /// What else it has is put as given: a put replaces everything.
@@ -93,6 +104,32 @@ pub fn last_evaluated(state_reason_data: &str) -> Option<(DateTime<Utc>, Number)
         Some((at.with_timezone(&Utc), Number::new(point.value?)?))
     });
     points.max_by_key(|(at, _)| *at)
+}
+
+/// What an entry of an alarm's history tells, from CloudWatch's type, summary and data (aws-autoscaling.md 6.3).
+#[must_use]
+pub fn alarm_record_event(kind: &str, summary: &str, data: Option<&str>) -> AlarmRecordEvent {
+    match kind {
+        "StateUpdate" => data
+            .and_then(state_change)
+            .unwrap_or_else(|| AlarmRecordEvent::Changed(summary.to_owned())),
+        "Action" => AlarmRecordEvent::Acted(summary.to_owned()),
+        _ => AlarmRecordEvent::Changed(summary.to_owned()),
+    }
+}
+
+fn state_change(data: &str) -> Option<AlarmRecordEvent> {
+    let data: serde_json::Value = serde_json::from_str(data).ok()?;
+    let state = |side: &str| {
+        let word = data.get(side)?.get("stateValue")?.as_str()?;
+        Some(AlarmState::parse(word))
+    };
+    let reason = data.get("newState")?.get("stateReason")?.as_str()?;
+    Some(AlarmRecordEvent::State {
+        from: state("oldState")?,
+        to: state("newState")?,
+        reason: reason.to_owned(),
+    })
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub use error::{ApiError, ErrorKind, absent_is_deleted};
 pub use events::{Event, EventSink, NoEvents};
 pub use heartbeat::Heartbeats;
 pub use memory::{AlertMemory, NoMemory};
-pub use metrics::{AlarmApi, MetricQuery, MetricSource, last_evaluated};
+pub use metrics::{AlarmApi, MetricQuery, MetricSource, alarm_record_event, last_evaluated};
 pub use post::{PostFault, Poster};
 pub use requests::{NoRequestLog, RequestLog};
 pub use scaling::{Listing, ScalingApi};

@@ -30,7 +30,7 @@ impl<T> Listing<T> {
 
 /// Targets, policies and activities of a scope.
 ///
-/// Listings cover the whole service namespace, never one target per call; writes are upserts by key.
+/// Listings that loops read cover the whole service namespace, never one target per call; writes are upserts by key.
 #[async_trait]
 pub trait ScalingApi: Debug + Send + Sync {
     /// All registered targets of SageMaker.
@@ -46,6 +46,15 @@ pub trait ScalingApi: Debug + Send + Sync {
     /// that tell why nothing was scaled.
     async fn activities(
         &self,
+        since: chrono::DateTime<chrono::Utc>,
+        limit: usize,
+    ) -> Listing<Activity>;
+
+    /// Activities of one target, newest first, down to the first one that began before `since` or at most `limit`; also
+    /// those that tell why nothing was scaled.
+    async fn activities_of(
+        &self,
+        target: &TargetId,
         since: chrono::DateTime<chrono::Utc>,
         limit: usize,
     ) -> Listing<Activity>;

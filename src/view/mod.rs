@@ -6,6 +6,7 @@
 mod alarms;
 mod alertmanager;
 mod alerts;
+mod explain;
 mod findings;
 mod iam;
 mod journal;
@@ -19,6 +20,7 @@ mod words;
 pub use alarms::{AlarmView, alarms_of};
 pub use alertmanager::alertmanager_alerts;
 pub use alerts::{alert_lines, alert_text, alerts_json};
+pub use explain::{Entry, Explanation, Source, explain, explanation_json, explanation_text};
 pub use findings::{finding_json, finding_json_about, finding_text, finding_text_about};
 pub use iam::{IamPlace, iam_policy};
 pub use journal::journal_json;

@@ -1,18 +1,21 @@
 //! The fleet at a glance, as text and as JSON.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::alarms::alarms_of;
-use super::alerts::alerts_json;
+use super::alerts::{alert_lines, alerts_json};
 use super::words::{
     activity_line, aim_text, conflict_text, happened, hold_text, leases_text, note_text,
     override_text, policy_metric, policy_type, reset_text, short, wait_text,
 };
 use super::{Lines, Paint, Tone, finding_json};
 use crate::domain::{
-    Activity, BoundSource, EffectiveBounds, EndpointName, FleetSnapshot, Lease, Note,
-    ScheduleOutcome, ScheduleRun, ScopeSnapshot, TargetId, TargetSnapshot, Verdict,
+    Activity, AlertState, BoundSource, Datapoint, EffectiveBounds, EndpointName, FleetSnapshot,
+    Lease, Note, ScheduleOutcome, ScheduleRun, ScopeSnapshot, Signal, TargetId, TargetSnapshot,
+    Verdict,
 };
 
 /// The fleet as a few lines per target.
@@ -35,6 +38,16 @@ pub fn status_text(fleet: &FleetSnapshot, paint: Paint) -> String {
         let problems = scope.last_pass.iter().flat_map(|pass| &pass.problems);
         for problem in problems.chain(&scope.watch.problems) {
             lines.push(format!("  {} {problem}", paint.paint(Tone::Bad, "!")));
+        }
+        for (state, text) in alert_lines(&scope.alerts) {
+            let tone = match state {
+                AlertState::Firing { .. } => Tone::Bad,
+                AlertState::Pending | AlertState::Resolved { .. } => Tone::Change,
+            };
+            lines.push(format!("  {} {text}", paint.paint(tone, "alert:")));
+        }
+        if scope.watch.at.is_some() {
+            lines.push(format!("  {}", watch_text(scope)));
         }
         for (id, target) in &scope.targets {
             target_lines(id, target, scope, paint, &mut lines);
@@ -66,6 +79,33 @@ pub fn status_text(fleet: &FleetSnapshot, paint: Paint) -> String {
         }
     }
     lines.finish()
+}
+
+/// How much is looked at, and what that comes to.
+fn watch_text(scope: &ScopeSnapshot) -> String {
+    let (often, all) = (scope.watch.interesting.len(), scope.targets.len());
+    let monthly = scope.watch.monthly;
+    format!(
+        "watched at every look: {often} of {all} targets; about ${monthly:.2} a month as things stand"
+    )
+}
+
+/// What it publishes, beside what policies follow.
+fn signals_text(signals: &BTreeMap<Signal, Datapoint>) -> String {
+    let values = signals.iter().map(|(signal, point)| {
+        let value = match signal {
+            Signal::ModelLatency | Signal::OverheadLatency => format!("{:.3} s", point.value),
+            Signal::Cpu | Signal::Memory | Signal::Gpu | Signal::GpuMemory | Signal::Disk => {
+                format!("{} %", short(point.value))
+            }
+            Signal::Invocations | Signal::Errors5xx | Signal::Errors4xx | Signal::NoCapacity => {
+                format!("{}/min", short(point.value))
+            }
+            Signal::Concurrency | Signal::Backlog => short(point.value),
+        };
+        format!("{} {value}", signal.words())
+    });
+    values.collect::<Vec<_>>().join(", ")
 }
 
 /// As many names as can be read at a glance.
@@ -122,6 +162,9 @@ fn target_lines(
             "policy",
             format!("{}: {}; {alarms}", policy.name, aim_text(policy, &value)),
         );
+    }
+    if let Some(signals) = scope.watch.signals.get(id).filter(|s| !s.is_empty()) {
+        line("signals", signals_text(signals));
     }
     if let Some(activity) = scope.watch.activities.get(id) {
         line(
@@ -304,7 +347,20 @@ fn scope_json(scope: &ScopeSnapshot) -> Value {
         "unscaled_endpoints": scope.unscaled.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "problems": scope.watch.problems,
         "alerts": alerts_json(&scope.alerts),
+        "watch": {
+            "at": scope.watch.at.map(|at| at.to_rfc3339()),
+            "interesting": scope.watch.interesting.len(),
+            "dollars_a_month": (scope.watch.monthly * 100.0).round() / 100.0,
+        },
     })
+}
+
+fn signals_json(signals: Option<&BTreeMap<Signal, Datapoint>>) -> Value {
+    let signals = signals.into_iter().flatten().map(|(signal, point)| {
+        let value = json!({ "value": point.value, "at": point.at.to_rfc3339() });
+        (signal.name().to_owned(), value)
+    });
+    Value::Object(signals.collect())
 }
 
 fn lease_json<T>(lease: &Lease<T>, text: &str) -> Value {
@@ -350,6 +406,7 @@ fn target_json(id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) ->
     json!({
         "target": id.resource_id(),
         "dimension": id.dimension().aws_name(),
+        "signals": signals_json(scope.watch.signals.get(id)),
         "endpoint_status": target.endpoint.as_ref().map(ToString::to_string),
         "capacity": {
             "current": capacity(target.running.as_ref().and_then(|r| r.current)),

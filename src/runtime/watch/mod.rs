@@ -18,11 +18,12 @@ use super::observe::{TRACKING_ALARMS, both};
 use super::{Settings, WatchSettings};
 use crate::domain::{
     Activity, ActivityStatus, Allowance, DesiredFleet, Interest, ObservedAlarm, PassReason, Policy,
-    ScopeName, ScopeSnapshot, TargetId, alarm_prefix, calls_dollars, interest, share,
+    ScopeName, ScopeSnapshot, TargetId, alarm_prefix, calls_dollars, interest, monthly_dollars,
+    share,
 };
 use crate::ports::{ApiError, Clock, Event, EventSink, Listing, ScopePorts};
 use keep::{forget_values, keep_changes, keep_evaluated, keep_latest, keep_values};
-use read::{Reads, Watched};
+use read::{Reads, Watched, monthly};
 
 /// Watches one scope.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub struct Watcher {
     /// What may be spent; `None` without a budget.
     allowance: Option<Allowance>,
     alarms_read: Option<DateTime<Utc>>,
+    /// Calls that the last lists of alarms took.
+    alarm_calls: usize,
     /// Whether the last look left something out for want of money.
     skips: bool,
 }
@@ -85,6 +88,7 @@ impl Watcher {
             reads: Reads::default(),
             allowance: None,
             alarms_read: None,
+            alarm_calls: 0,
             skips: false,
         }
     }
@@ -154,6 +158,7 @@ impl Watcher {
             allowance.spend(calls_dollars(calls));
         }
         self.alarms_read = Some(now);
+        self.alarm_calls = calls;
         let alarms = both(both(alarms, ours), adopted);
         let problem = self.tell_failure("alarms", alarms.gap.as_ref());
         self.board.update_scope(&self.scope, |scope| {
@@ -212,6 +217,8 @@ impl Watcher {
         let round = self
             .reads
             .due(&watched, settings.watch, look, self.allowance.as_mut(), now);
+        let alarms = monthly_dollars(self.alarm_calls, look);
+        let monthly = alarms + monthly(&watched, settings.watch, look);
         self.tell_skipped(round.skipped);
         let values = self.reads.read(&*self.ports.metrics, round, now).await;
         let problem = self.tell_failure("values", values.failed.as_ref());
@@ -224,6 +231,7 @@ impl Watcher {
             keep_values(&mut scope.watch, values, until, now);
             forget_values(&mut scope.watch, declared);
             scope.watch.interesting = interesting;
+            scope.watch.monthly = monthly;
         });
         problem
     }

@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::super::WatchSettings;
 use crate::domain::{
     Allowance, Datapoint, EndpointKind, MathMetric, MetricData, Policy, PolicyName, Rank, Signal,
-    TargetId, metrics_billed, metrics_dollars, metrics_of,
+    TargetId, metrics_billed, metrics_dollars, metrics_of, monthly_dollars,
 };
 use crate::ports::{ApiError, MetricQuery, MetricSource};
 
@@ -216,6 +216,38 @@ impl Reads {
     }
 }
 
+/// How often what is read; zero means at every look.
+fn interval(is_interesting: bool, rank: Rank, settings: WatchSettings) -> TimeDelta {
+    match (is_interesting, rank) {
+        (true, Rank::Policy | Rank::Vital) => TimeDelta::zero(),
+        (true, Rank::Detail) => DETAILS_EVERY,
+        (false, Rank::Policy) => settings.quiet(),
+        (false, Rank::Vital) => settings.quiet() * 2,
+        (false, Rank::Detail) => settings.quiet() * 6,
+    }
+}
+
+/// Dollars that reading all this comes to in a month, as things stand.
+pub(super) fn monthly(watched: &[Watched], settings: WatchSettings, look: TimeDelta) -> f64 {
+    let mut monthly = 0.0;
+    for one in watched {
+        for rank in Rank::ALL {
+            let count = match rank {
+                Rank::Policy => one.policies.len(),
+                Rank::Vital | Rank::Detail if !settings.signals => 0,
+                Rank::Vital | Rank::Detail => {
+                    let of_rank = Signal::ALL.into_iter().filter(|s| s.rank() == rank);
+                    let often = of_rank.filter(|s| !s.is_of_some_machines_only());
+                    often.filter(|s| s.is_published(&one.id, one.kind)).count()
+                }
+            };
+            let every = interval(one.is_interesting, rank, settings).max(look);
+            monthly += monthly_dollars(count, every);
+        }
+    }
+    monthly
+}
+
 /// What of a target is due in a rank.
 fn group(
     one: &Watched,
@@ -226,13 +258,7 @@ fn group(
     now: DateTime<Utc>,
 ) -> Option<Group> {
     let read = last.ranks.get(&rank).copied();
-    let interval = match (one.is_interesting, rank) {
-        (true, Rank::Policy | Rank::Vital) => TimeDelta::zero(),
-        (true, Rank::Detail) => DETAILS_EVERY,
-        (false, Rank::Policy) => settings.quiet(),
-        (false, Rank::Vital) => settings.quiet() * 2,
-        (false, Rank::Detail) => settings.quiet() * 6,
-    };
+    let interval = interval(one.is_interesting, rank, settings);
     // Looks are not exactly as far apart as they should be.
     let is_due =
         |at: DateTime<Utc>, after: TimeDelta| now.signed_duration_since(at) + look / 2 >= after;

@@ -14,21 +14,22 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::engine::api::{
-    AlarmNames, DeleteScalingPolicy, DeleteScheduledAction, DeregisterScalableTarget,
-    DescribeAlarms, DescribeScalableTargets, DescribeScalingActivities, DescribeScalingPolicies,
-    DescribeScheduledActions, GetMetricData, MetricDataResult, PutMetricAlarm, PutScalingPolicy,
-    PutScheduledAction, RegisterScalableTarget, ResourceArnOnly,
+    AlarmHistoryItem, AlarmNames, DeleteScalingPolicy, DeleteScheduledAction,
+    DeregisterScalableTarget, DescribeAlarmHistory, DescribeAlarms, DescribeScalableTargets,
+    DescribeScalingActivities, DescribeScalingPolicies, DescribeScheduledActions, GetMetricData,
+    MetricDataResult, PutMetricAlarm, PutScalingPolicy, PutScheduledAction, RegisterScalableTarget,
+    ResourceArnOnly,
 };
 use super::engine::{ApiError as EngineError, World};
 use super::sandbox::{Sandbox, to_instant, to_time};
 use crate::domain::{
-    Activity, AlarmExtras, AlarmRule, Bounds, Capacity, Datapoint, MathMetric, OWNER_TAG,
-    ObservedAlarm, ObservedPolicy, ObservedSchedule, ObservedTarget, OwnerName, Policy, PolicyKind,
-    PolicyName, ScheduledAction, Suspension, TargetId, metrics_billed, metrics_of,
+    Activity, AlarmExtras, AlarmRecord, AlarmRule, Bounds, Capacity, Datapoint, MathMetric,
+    OWNER_TAG, ObservedAlarm, ObservedPolicy, ObservedSchedule, ObservedTarget, OwnerName, Policy,
+    PolicyKind, PolicyName, ScheduledAction, Suspension, TargetId, metrics_billed, metrics_of,
 };
 use crate::ports::{
     AlarmApi, ApiError, ErrorKind, Listing, MetricQuery, MetricSource, RequestLog, ScalingApi,
-    ScopePorts, absent_is_deleted,
+    ScopePorts, absent_is_deleted, alarm_record_event,
 };
 use shapes::{
     alarm_shape, marker_shape, math_shape, observed_activity, observed_alarm, observed_policy,
@@ -121,6 +122,52 @@ impl Door {
         Listing {
             items,
             gap: Some(gap),
+        }
+    }
+}
+
+impl Door {
+    /// Of one target, or of all.
+    fn read_activities(
+        &self,
+        target: Option<&TargetId>,
+        since: DateTime<Utc>,
+        limit: usize,
+    ) -> Listing<Activity> {
+        let since = to_instant(since);
+        let mut items = Vec::new();
+        let mut token = None;
+        loop {
+            let query = DescribeScalingActivities {
+                service_namespace: Some("sagemaker".to_owned()),
+                resource_id: target.map(TargetId::resource_id),
+                scalable_dimension: target.map(|t| t.dimension().aws_name().to_owned()),
+                include_not_scaled_activities: Some(true),
+                next_token: token,
+                ..DescribeScalingActivities::default()
+            };
+            let page = self.call(AAS, "DescribeScalingActivities", |world| {
+                world.describe_scaling_activities(&query)
+            });
+            let page = match page {
+                Ok(page) => page,
+                Err(error) => {
+                    return Listing {
+                        items,
+                        gap: Some(error),
+                    };
+                }
+            };
+            for shape in &page.scaling_activities {
+                if shape.start_time.0 < since || items.len() >= limit {
+                    return Listing::complete(items);
+                }
+                items.extend(observed_activity(shape));
+            }
+            token = page.next_token;
+            if token.is_none() {
+                return Listing::complete(items);
+            }
         }
     }
 }
@@ -219,39 +266,16 @@ impl ScalingApi for Door {
     }
 
     async fn activities(&self, since: DateTime<Utc>, limit: usize) -> Listing<Activity> {
-        let since = to_instant(since);
-        let mut items = Vec::new();
-        let mut token = None;
-        loop {
-            let query = DescribeScalingActivities {
-                service_namespace: Some("sagemaker".to_owned()),
-                include_not_scaled_activities: Some(true),
-                next_token: token,
-                ..DescribeScalingActivities::default()
-            };
-            let page = self.call(AAS, "DescribeScalingActivities", |world| {
-                world.describe_scaling_activities(&query)
-            });
-            let page = match page {
-                Ok(page) => page,
-                Err(error) => {
-                    return Listing {
-                        items,
-                        gap: Some(error),
-                    };
-                }
-            };
-            for shape in &page.scaling_activities {
-                if shape.start_time.0 < since || items.len() >= limit {
-                    return Listing::complete(items);
-                }
-                items.extend(observed_activity(shape));
-            }
-            token = page.next_token;
-            if token.is_none() {
-                return Listing::complete(items);
-            }
-        }
+        self.read_activities(None, since, limit)
+    }
+
+    async fn activities_of(
+        &self,
+        target: &TargetId,
+        since: DateTime<Utc>,
+        limit: usize,
+    ) -> Listing<Activity> {
+        self.read_activities(Some(target), since, limit)
     }
 
     async fn register(
@@ -398,6 +422,35 @@ impl AlarmApi for Door {
             }
         }
         Listing::complete(items)
+    }
+
+    async fn history(
+        &self,
+        name: &str,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+        limit: usize,
+    ) -> Listing<AlarmRecord> {
+        let mut listing = self.pages(CLOUDWATCH, "DescribeAlarmHistory", |world, token| {
+            let query: DescribeAlarmHistory = request(json!({
+                "AlarmName": name, "StartDate": from.timestamp(), "EndDate": until.timestamp(),
+                "NextToken": token,
+            }));
+            let page = world.describe_alarm_history(&query)?;
+            let record = |item: &AlarmHistoryItem| AlarmRecord {
+                alarm: item.alarm_name.clone(),
+                at: to_time(item.timestamp.0),
+                event: alarm_record_event(
+                    item.history_item_type,
+                    &item.history_summary,
+                    Some(&item.history_data),
+                ),
+            };
+            let items = page.alarm_history_items.iter().map(record).collect();
+            Ok((items, page.next_token))
+        });
+        listing.items.truncate(limit);
+        listing
     }
 
     async fn put_alarm(

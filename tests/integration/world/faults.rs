@@ -163,6 +163,18 @@ impl ScalingApi for Faults {
         )
     }
 
+    async fn activities_of(
+        &self,
+        target: &TargetId,
+        since: DateTime<Utc>,
+        limit: usize,
+    ) -> Listing<Activity> {
+        self.listing(
+            "DescribeScalingActivities",
+            self.inner.scaling.activities_of(target, since, limit).await,
+        )
+    }
+
     async fn register(
         &self,
         target: &TargetId,
@@ -270,6 +282,19 @@ impl AlarmApi for Faults {
     async fn alarms_named(&self, names: &[String]) -> Listing<ObservedAlarm> {
         let listing = self.inner.alarms.alarms_named(names).await;
         self.listing("DescribeAlarms", listing)
+    }
+
+    async fn history(
+        &self,
+        name: &str,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+        limit: usize,
+    ) -> Listing<AlarmRecord> {
+        self.listing(
+            "DescribeAlarmHistory",
+            self.inner.alarms.history(name, from, until, limit).await,
+        )
     }
 
     async fn put_alarm(
