@@ -29,7 +29,7 @@ impl Corrections {
     /// The targets that are left alone at `now`, and until when.
     pub(super) fn conflicts(&mut self, now: DateTime<Utc>) -> BTreeMap<TargetId, Conflict> {
         for times in self.times.values_mut() {
-            times.retain(|time| now.signed_duration_since(*time) < WITHIN);
+            times.retain(|time| *time <= now && now.signed_duration_since(*time) < WITHIN);
         }
         self.times.retain(|_, times| !times.is_empty());
         let conflict = |(id, times): (&TargetId, &Vec<DateTime<Utc>>)| {

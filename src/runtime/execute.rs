@@ -67,7 +67,7 @@ pub async fn execute(
         let failed_lately = executor
             .failures
             .get(&entry.id)
-            .is_some_and(|failure| now < failure.retry_at);
+            .is_some_and(|failure| is_ahead(failure.retry_at, now));
         if executor.left_alone.contains_key(&entry.id) {
             continue;
         }
@@ -276,4 +276,10 @@ fn passes_soon(kind: ErrorKind, change: &Change) -> bool {
         | ErrorKind::Unreachable
         | ErrorKind::Unknown => false,
     }
+}
+
+/// Whether a retry is still to be waited for. A clock that was wrong may have set it further ahead than any.
+fn is_ahead(retry_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    let left = retry_at.signed_duration_since(now);
+    left > TimeDelta::zero() && left.to_std().is_ok_and(|left| left <= LONGEST_BACKOFF)
 }

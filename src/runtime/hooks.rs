@@ -149,7 +149,10 @@ impl Hooks {
             let Some(receiver) = self.receivers.get(&hook.name) else {
                 continue;
             };
-            if receiver.waiting.is_empty() || receiver.retry_at.is_some_and(|at| now < at) {
+            // A clock that was wrong may have set it far ahead.
+            let waits =
+                |at: DateTime<Utc>| now < at && at.signed_duration_since(now) <= LONGEST_WAIT;
+            if receiver.waiting.is_empty() || receiver.retry_at.is_some_and(waits) {
                 continue;
             }
             let waiting = receiver.waiting.iter().take(MOST_AT_ONCE);

@@ -39,7 +39,8 @@ impl PolicyCache {
         now: DateTime<Utc>,
     ) -> Option<Vec<ObservedPolicy>> {
         let cached = self.last.as_ref()?;
-        let young = now.signed_duration_since(cached.read) < GOOD_FOR;
+        // A clock that was wrong may have said a later time.
+        let young = cached.read <= now && now.signed_duration_since(cached.read) < GOOD_FOR;
         let same = world == Some(cached.world);
         (young && same && cached.items.len() > SHORT).then(|| cached.items.clone())
     }

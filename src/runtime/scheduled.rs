@@ -46,7 +46,7 @@ impl ScheduleCache {
     ) -> Option<Vec<ObservedSchedule>> {
         let cached = self.last.as_ref()?;
         let good_for = if matters { GOOD_FOR } else { GOOD_FOR_OTHERS };
-        let young = now.signed_duration_since(cached.read) < good_for;
+        let young = cached.read <= now && now.signed_duration_since(cached.read) < good_for;
         let is_cheap = matters && cached.items.len() <= SHORT;
         let same = targets.gap.is_none() && registered(targets) == cached.registered;
         (young && same && !is_cheap).then(|| cached.items.clone())

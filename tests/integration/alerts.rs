@@ -528,7 +528,7 @@ async fn capacity_that_is_starting_is_waited_for() {
         let running = world.snapshot().scopes[&scope()].targets[&chat()].running;
         assert_eq!(running.unwrap().desired, Capacity::new(6), "the jump");
     };
-    tokio::join!(world.run_for(Duration::from_mins(40)), script);
+    tokio::join!(world.run_for(Duration::from_mins(50)), script);
     // It is at its maximum, and that is all.
     let fired = all_fired(&world);
     assert_eq!(

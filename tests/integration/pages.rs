@@ -122,6 +122,25 @@ async fn the_metrics_are_as_agreed() {
     insta::assert_snapshot!("metrics_contract", contract.join("\n"));
 }
 
+/// How many series a target has is bounded, and documented.
+#[tokio::test(start_paused = true)]
+async fn a_target_has_so_many_series_at_the_most() {
+    let world = World::new(THREE, THREE_CONFIG);
+    world.run_for(Duration::from_mins(90)).await;
+    let text = Site::of(&world).text("/metrics").await;
+    for endpoint in ["chat", "embed", "rank"] {
+        let label = format!("endpoint=\"{endpoint}\"");
+        let series = text.lines().filter(|line| line.contains(&label)).count();
+        assert!((40..=66).contains(&series), "{endpoint}: {series}");
+    }
+    // All others are of scopes and of the process.
+    let others = text.lines().filter(|line| {
+        !line.starts_with('#') && !line.contains("endpoint=\"") && !line.contains("operation=")
+    });
+    let others = others.count();
+    assert!((100..=180).contains(&others), "{others}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_page_and_its_json_say_what_holds() {
     let world = World::new(THREE, THREE_CONFIG);

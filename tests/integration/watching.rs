@@ -1,11 +1,14 @@
 //! What is watched, how soon, and for how much.
 
 use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use evenkeel::domain::*;
-use evenkeel::ports::ErrorKind;
+use evenkeel::ports::{Clock, ErrorKind};
+use evenkeel::sim::engine::{Options, SpanRange};
 
 use crate::world::{World, resource, scope};
 
@@ -225,4 +228,126 @@ async fn a_target_that_leaves_takes_its_values_along() {
     assert_eq!(watch.values.len(), 2 * (TARGETS - 1));
     assert!(!watch.signals.contains_key(&id("e7")));
     assert!(!watch.reads.contains_key(&id("e7")));
+}
+
+/// What was told of alerts.
+fn fired(world: &World) -> Vec<String> {
+    let mut lines = world.events.lines();
+    lines.retain(|line| line.contains(" firing: "));
+    lines
+}
+
+/// A clock that someone sets wrong for a while.
+#[derive(Debug)]
+struct WrongClock {
+    inner: Arc<dyn Clock>,
+    off_by_secs: AtomicI64,
+}
+
+#[async_trait::async_trait]
+impl Clock for WrongClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.inner.now() + TimeDelta::seconds(self.off_by_secs.load(Ordering::SeqCst))
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.inner.sleep(duration).await;
+    }
+}
+
+/// The machine's clock jumps, forth or back, and is set right after a while: what it saw then holds nothing up.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_is_got_over() {
+    for off_by in [2 * 3600, -2 * 3600] {
+        let mut world = World::new(&quiet_world(), &quiet_config("{ budget: 50 }"));
+        let wrong = Arc::new(WrongClock {
+            inner: Arc::clone(&world.clock),
+            off_by_secs: AtomicI64::new(0),
+        });
+        world.clock = wrong.clone();
+        let script = async {
+            world.clock.sleep(Duration::from_mins(30)).await;
+            wrong.off_by_secs.store(off_by, Ordering::SeqCst);
+            world.clock.sleep(Duration::from_mins(10)).await;
+            wrong.off_by_secs.store(0, Ordering::SeqCst);
+            world.clock.sleep(Duration::from_mins(20)).await;
+            let snapshot = world.snapshot();
+            let watch = &snapshot.scopes[&scope()].watch;
+            for (id, policy) in watch.values.keys() {
+                let fresh = watch.fresh(id, policy, world.clock.now());
+                assert!(fresh.is_some(), "{off_by}: {id} {policy}");
+            }
+            // What happens now is seen now.
+            world.set_load("e3", 9000.0);
+            world.register("e5", 3, 4);
+            world.clock.sleep(Duration::from_mins(20)).await;
+            assert_eq!(world.bounds("e5"), Some((2, 10)), "{off_by}: mended");
+            let snapshot = world.snapshot();
+            let held = &snapshot.scopes[&scope()];
+            assert!(
+                held.watch.activities.contains_key(&id("e3")),
+                "{off_by}: seen"
+            );
+            let firing: Vec<_> = held
+                .alerts
+                .iter()
+                .filter(|(_, alert)| matches!(alert.state, AlertState::Firing { .. }))
+                .map(|(key, _)| (key.kind, key.subject.to_string()))
+                .collect();
+            let e3 = "endpoint/e3/variant/AllTraffic".to_owned();
+            assert_eq!(firing, [(AlertKind::MaxCapacitySaturated, e3)], "{off_by}");
+        };
+        tokio::join!(world.run_for(Duration::from_mins(81)), script);
+        let unasked = world.events.count("done: ");
+        assert_eq!(
+            unasked,
+            3 * TARGETS + 1,
+            "{off_by}: the clock made it write"
+        );
+    }
+}
+
+/// Metrics that come ten minutes late: AWS's own alarms for scaling out do not see them, and that is told. They are
+/// known all the same, and not taken for news.
+#[tokio::test(start_paused = true)]
+async fn metrics_that_come_late_are_neither_lost_nor_news() {
+    let late = Options {
+        publish_delay: SpanRange::secs(600, 660),
+        ..Options::default()
+    };
+    let world = World::with_options(1, &late, &quiet_world(), &quiet_config("{}"));
+    let script = async {
+        world.clock.sleep(Duration::from_hours(1)).await;
+        let told = fired(&world);
+        let late = |line: &&String| line.contains("MetricsStale") && line.contains("comes late");
+        assert_eq!(told.iter().filter(late).count(), TARGETS, "{told:#?}");
+        assert_eq!(told.len(), TARGETS, "{told:#?}");
+        let snapshot = world.snapshot();
+        let watch = &snapshot.scopes[&scope()].watch;
+        assert_eq!(watch.values.len(), 2 * TARGETS);
+        for (id, policy) in watch.values.keys() {
+            assert_eq!(watch.fresh(id, policy, world.clock.now()), None);
+        }
+    };
+    tokio::join!(world.run_for(Duration::from_mins(61)), script);
+}
+
+/// CloudWatch that answers only every other time: nothing is told that is not so.
+#[tokio::test(start_paused = true)]
+async fn a_watch_with_holes_tells_nothing_that_is_not_so() {
+    let world = World::new(&quiet_world(), &quiet_config("{}"));
+    let script = async {
+        for minute in 0..90_u32 {
+            if minute % 2 == 0 {
+                world.faults.heal();
+            } else {
+                world.faults.fail("GetMetricData", ErrorKind::Throttled);
+            }
+            world.clock.sleep(Duration::from_mins(1)).await;
+        }
+    };
+    tokio::join!(world.run_for(Duration::from_mins(91)), script);
+    assert_eq!(fired(&world), [""; 0]);
+    let snapshot = world.snapshot();
+    assert_eq!(snapshot.scopes[&scope()].watch.values.len(), 2 * TARGETS);
 }

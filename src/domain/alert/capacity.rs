@@ -11,7 +11,7 @@ use super::super::fleet::{ScopeSnapshot, TargetSnapshot};
 use super::super::metric::Datapoint;
 use super::super::policy::{Policy, PolicyKind};
 use super::super::target::TargetId;
-use super::{AlertKind, Condition, View};
+use super::{AlertKind, CapacityChange, Condition, View};
 
 /// A slope still tells where things go when its last point is so old; quiet targets are read rarely.
 const STILL_TELLS: TimeDelta = TimeDelta::minutes(16);
@@ -24,8 +24,8 @@ const MOST_POINTS: usize = 20;
 const FEWEST_POINTS: usize = 8;
 /// So far ahead the slope is followed.
 const AHEAD_MINUTES: f64 = 30.0;
-/// So much of the change has to lie on the line.
-const STRAIGHT: f64 = 0.7;
+/// So much of the change has to lie on the line; of a jump from one level to another at most 0.75 does.
+const STRAIGHT: f64 = 0.85;
 /// Below this share of the maximum a slope is nothing to tell of.
 const NEAR: f64 = 0.5;
 
@@ -227,13 +227,29 @@ pub(super) fn stuck_at_zero(id: &TargetId, target: &TargetSnapshot, view: View<'
     Condition::Clear
 }
 
+/// The capacity that served in the whole minute that begins at `at`; `None` where that is not known.
+fn serving(changes: &[CapacityChange], at: DateTime<Utc>, now: Capacity) -> Option<Capacity> {
+    let end = at.checked_add_signed(TimeDelta::minutes(1))?;
+    let done = |change: &&CapacityChange| change.done.is_some();
+    let began = |change: &CapacityChange| change.done.unwrap_or(change.at);
+    let mut done_later = changes.iter().filter(done).filter(|c| began(c) > at);
+    let Some(next) = done_later.next() else {
+        return Some(now);
+    };
+    if began(next) < end {
+        return None;
+    }
+    let before = changes.iter().filter(done).rfind(|c| began(c) <= at);
+    before.map(|change| change.to)
+}
+
 /// What a target's load did lately, in units of its capacity.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Demand(VecDeque<(DateTime<Utc>, f64)>);
 
 impl Demand {
-    /// Notes what the first policy with a value says, once per value. Values of before the last change of capacity were
-    /// spread over another one, and say nothing here.
+    /// Notes what the first policy with a value says, once per value. Values come minutes late: each was spread over
+    /// what served in its minute, not over what serves now.
     pub(super) fn note(&mut self, id: &TargetId, target: &TargetSnapshot, scope: &ScopeSnapshot) {
         let tracks = |p: &&Policy| matches!(p.kind, PolicyKind::TargetTracking(_));
         let mut values = target.policies.iter().filter(tracks).filter_map(|policy| {
@@ -244,16 +260,13 @@ impl Demand {
         let (Some((policy, points)), Some(current)) = (values.next(), current) else {
             return;
         };
-        let changed = scope.watch.changes.get(id).and_then(|all| all.last());
-        let changed = changed.map(|change| change.done.unwrap_or(change.at));
+        let changes = scope.watch.changes.get(id).map_or(&[][..], Vec::as_slice);
         let newest = self.0.back().map(|(at, _)| *at);
-        let news = points.iter().filter(|p| newest.is_none_or(|at| p.at > at));
-        for (i, point) in news.rev().enumerate() {
-            if i > 0 && changed.is_some_and(|at| point.at < at) {
-                break;
+        for point in points.iter().filter(|p| newest.is_none_or(|at| p.at > at)) {
+            if let Some(serving) = serving(changes, point.at, current) {
+                let demand = f64::from(serving.get()) * point.value / policy.aim();
+                self.0.push_back((point.at, demand));
             }
-            let demand = f64::from(current.get()) * point.value / policy.aim();
-            self.0.push_back((point.at, demand));
         }
         self.0.make_contiguous().sort_by_key(|(at, _)| *at);
         let surplus = self.0.len().saturating_sub(MOST_POINTS);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::super::activity::{Activity, ActivityStatus};
-use super::super::alarm::AlarmState;
+use super::super::alarm::{AlarmState, ObservedAlarm};
 use super::super::bounds::Capacity;
 use super::super::endpoint::Running;
 use super::super::fleet::{PassOutcome, TargetSnapshot};
@@ -148,7 +148,10 @@ fn scaling_stuck(last: Option<&Activity>) -> Condition {
         Some(last) if !last.status.is_final() => {
             let what = last.description.trim_end_matches('.');
             let since = last.started.format("%H:%M UTC");
-            Condition::met(format!("{what} is in progress since {since}")).since(Some(last.started))
+            // The next activity may begin before anyone sees that this one ended.
+            Condition::met(format!("{what} is in progress since {since}"))
+                .since(Some(last.started))
+                .anew()
         }
         _ => Condition::Clear,
     }
@@ -211,7 +214,7 @@ fn metrics_stale(id: &TargetId, target: &TargetSnapshot, view: View<'_>) -> Cond
     if current == Some(Capacity::ZERO) {
         return Condition::Clear;
     }
-    let mut silent = Vec::new();
+    let (mut silent, mut late) = (Vec::new(), Vec::new());
     let mut since = None;
     for policy in &target.policies {
         let mut alarms = alarms_of(target, policy, view.scope).peekable();
@@ -219,23 +222,42 @@ fn metrics_stale(id: &TargetId, target: &TargetSnapshot, view: View<'_>) -> Cond
         if heard || is_silent_when_well(policy) {
             continue;
         }
-        let states: Vec<_> = alarms.map(|a| (a.state, a.since)).collect();
-        if states
-            .iter()
-            .all(|(state, _)| *state == AlarmState::InsufficientData)
-        {
+        let blind = |alarm: &&ObservedAlarm| alarm.state == AlarmState::InsufficientData;
+        let all: Vec<&ObservedAlarm> = alarms.collect();
+        // Of target tracking the alarm that adds capacity looks back 3 minutes, and the other one 15.
+        let tracks = matches!(policy.kind, PolicyKind::TargetTracking(_));
+        let adds = |alarm: &&&ObservedAlarm| tracks && alarm.name.contains("-AlarmHigh-");
+        if all.iter().all(blind) {
             silent.push(format!("`{}`", policy.name));
-            since = since.max(states.iter().filter_map(|(_, since)| *since).max());
+        } else if all.iter().filter(adds).any(blind) {
+            late.push(format!("`{}`", policy.name));
+        } else {
+            continue;
         }
+        let begins = all
+            .iter()
+            .filter(|a| blind(a))
+            .filter_map(|alarm| alarm.since);
+        since = since.max(begins.max());
     }
-    if silent.is_empty() {
+    let mut faults = Vec::new();
+    if !silent.is_empty() {
+        let policies = silent.join(", ");
+        faults.push(format!(
+            "the metric of {policies} has no data, and its alarms have too little: AWS scales in neither direction"
+        ));
+    }
+    if !late.is_empty() {
+        let policies = late.join(", ");
+        faults.push(format!(
+            "the metric of {policies} comes late, and the alarm that adds capacity has too little data: AWS does not \
+             scale out by it"
+        ));
+    }
+    if faults.is_empty() {
         return Condition::Clear;
     }
-    let policies = silent.join(", ");
-    Condition::met(format!(
-        "the metric of {policies} has no data, and its alarms have too little: AWS scales in neither direction"
-    ))
-    .since(since)
+    Condition::met(faults.join("; ")).since(since)
 }
 
 /// Whether its metric is published only while requests fail or wait for want of capacity: then silence is good.

@@ -100,12 +100,14 @@ impl Life {
         match condition {
             Condition::Met {
                 since,
+                anew,
                 reason,
                 cause,
             } => {
                 let met = since.unwrap_or(now).min(now);
                 // What was over begins anew.
-                if matches!(self.state, Some(AlertState::Resolved { .. })) {
+                let is_over = matches!(self.state, Some(AlertState::Resolved { .. }));
+                if is_over || (anew && !self.is_firing()) {
                     self.met = None;
                 }
                 // What AWS says of the beginning counts; and once it has begun it does not begin again.
@@ -132,7 +134,9 @@ impl Life {
     fn over(&mut self, now: DateTime<Utc>, resolves_after: TimeDelta) {
         match self.state {
             Some(AlertState::Firing { .. }) => {
-                let clear = *self.clear.get_or_insert(now);
+                // A clock that was wrong may have said a later one.
+                let clear = self.clear.map_or(now, |clear| clear.min(now));
+                self.clear = Some(clear);
                 if now.signed_duration_since(clear) >= resolves_after {
                     self.state = Some(AlertState::Resolved { at: now });
                 }

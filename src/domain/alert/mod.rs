@@ -167,16 +167,16 @@ impl AlertKind {
             Self::MaxCapacitySaturated
             | Self::Thrashing
             | Self::ScalingFailed
-            | Self::CapacityReset => 0,
+            | Self::CapacityReset
+            // What it goes by has lasted for an hour.
+            | Self::ScaleInBlocked => 0,
             Self::AlarmTampered | Self::ScheduleNotApplied => 2,
             Self::SaturationPredicted => 3,
             Self::EvenkeelUnhealthy => 5,
             Self::StuckAtZero | Self::DriftUnresolved => 10,
-            Self::AtMaxCapacity
-            | Self::MetricsStale
-            | Self::ScalingSuspended
-            | Self::UnmanagedEndpoint => 15,
-            Self::ScalingStuck | Self::ScaleInBlocked => 30,
+            Self::MetricsStale | Self::ScalingSuspended | Self::UnmanagedEndpoint => 15,
+            // AWS itself takes 20 minutes and more before it takes away what was too much.
+            Self::AtMaxCapacity | Self::ScalingStuck => 30,
         })
     }
 
@@ -295,6 +295,8 @@ pub(super) enum Condition {
     Met {
         /// Since when, where something other than us says so.
         since: Option<DateTime<Utc>>,
+        /// Whether that is the beginning, whatever went before; else the first one counts.
+        anew: bool,
         /// What is wrong, with numbers.
         reason: String,
         /// Why, as far as it can be told.
@@ -310,6 +312,7 @@ impl Condition {
     fn met(reason: impl Into<String>) -> Self {
         Self::Met {
             since: None,
+            anew: false,
             reason: reason.into(),
             cause: None,
         }
@@ -317,8 +320,32 @@ impl Condition {
 
     fn since(self, since: Option<DateTime<Utc>>) -> Self {
         match self {
-            Self::Met { reason, cause, .. } => Self::Met {
+            Self::Met {
+                reason,
+                cause,
+                anew,
+                ..
+            } => Self::Met {
                 since,
+                anew,
+                reason,
+                cause,
+            },
+            other @ (Self::Clear | Self::Unknown) => other,
+        }
+    }
+
+    /// What it says of its beginning counts, whatever went before.
+    fn anew(self) -> Self {
+        match self {
+            Self::Met {
+                since,
+                reason,
+                cause,
+                ..
+            } => Self::Met {
+                since,
+                anew: true,
                 reason,
                 cause,
             },
@@ -328,8 +355,14 @@ impl Condition {
 
     fn because(self, cause: Option<String>) -> Self {
         match self {
-            Self::Met { since, reason, .. } => Self::Met {
+            Self::Met {
                 since,
+                reason,
+                anew,
+                ..
+            } => Self::Met {
+                since,
+                anew,
                 reason,
                 cause,
             },

@@ -28,10 +28,15 @@ pub(super) fn keep_changes(
             activity.status,
             ActivityStatus::Failed | ActivityStatus::Unfulfilled
         );
-        let Some(to) = activity.capacity().filter(|_| !failed) else {
+        let Some(to) = activity.capacity() else {
             continue;
         };
         let changes = held.changes.entry(activity.target.clone()).or_default();
+        if failed {
+            // It was taken for a change while it ran.
+            changes.retain(|c| c.at != activity.started);
+            continue;
+        }
         let change = CapacityChange {
             at: activity.started,
             done: activity.ended,

@@ -139,7 +139,7 @@ impl Watcher {
 
     async fn look_at_alarms(&mut self, fleet: &DesiredFleet, now: DateTime<Utc>) -> Option<String> {
         let overdrawn = self.allowance.is_some_and(|a| a.left() < 0.0);
-        let just_read = |at| now.signed_duration_since(at) < ALARMS_AT_LEAST;
+        let just_read = |at| at <= now && now.signed_duration_since(at) < ALARMS_AT_LEAST;
         if overdrawn && self.alarms_read.is_some_and(just_read) {
             return None;
         }
@@ -180,6 +180,8 @@ impl Watcher {
         now: DateTime<Utc>,
     ) -> Option<String> {
         let since = self.since.unwrap_or_else(|| back(now, FIRST_LOOK_BACK));
+        // A clock that was wrong may have seen later ones.
+        let since = since.min(back(now, OVERLAP));
         let activities = self.ports.scaling.activities(since, MOST_ACTIVITIES).await;
         let problem = self.tell_failure("activities", activities.gap.as_ref());
         let activities = self.digest(activities, declared, now);

@@ -259,9 +259,10 @@ fn group(
 ) -> Option<Group> {
     let read = last.ranks.get(&rank).copied();
     let interval = interval(one.is_interesting, rank, settings);
-    // Looks are not exactly as far apart as they should be.
-    let is_due =
-        |at: DateTime<Utc>, after: TimeDelta| now.signed_duration_since(at) + look / 2 >= after;
+    // Looks are not exactly as far apart as they should be, and a clock may have been wrong.
+    let is_due = |at: DateTime<Utc>, after: TimeDelta| {
+        at > now || now.signed_duration_since(at) + look / 2 >= after
+    };
     if read.is_some_and(|at| !is_due(at, interval)) {
         return None;
     }
