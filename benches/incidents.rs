@@ -1,8 +1,9 @@
 //! How soon and how surely alerts find what is wrong: the labelled set of incidents, each let happen, and what was told
 //! held against what should have been.
 //!
-//! The tests run each incident with one seed, and what alerts wait for was chosen looking at that; here each runs with
-//! others too. Times are simulated; "after AWS" counts from when AWS itself shows it: an alarm's state, an activity's end.
+//! The tests run each incident with one seed, and what alerts wait for was chosen looking at that; here each runs
+//! with others too. Times are simulated; "after AWS" counts from when AWS itself shows it: an alarm's state, an
+//! activity's end.
 
 #![expect(
     clippy::print_stdout,
@@ -27,7 +28,7 @@ mod world;
     clippy::indexing_slicing,
     reason = "shared with the tests, which use all of it and may panic"
 )]
-#[path = "../tests/integration/incidents.rs"]
+#[path = "../tests/integration/incidents/mod.rs"]
 mod incidents;
 
 use std::collections::BTreeMap;
