@@ -213,6 +213,11 @@ pub enum Command {
             evenkeel schedule --at 2026-12-24T18:00:00 --timezone America/New_York --output json"
     )]
     Schedule(ScheduleOptions),
+    /// Ask the daemon on this machine whether its loops tick; exit code 1 when they do not, or nobody answers.
+    #[command(
+        after_help = "Example:\n  evenkeel health\n  evenkeel health --ready --listen 127.0.0.1:9464"
+    )]
+    Health(Health),
     /// Why a target did what it did, and why it did not do something else: its metrics, alarms, activities, schedules,
     /// and who changed what, in one timeline.
     #[command(after_help = "Exit code 1 when part of it could not be read.\n\n\
@@ -250,6 +255,17 @@ pub struct Asked {
     /// Who asks; else the user of this machine.
     #[arg(long, value_name = "NAME")]
     pub by: Option<String>,
+}
+
+/// Options of `health`.
+#[derive(Debug, Clone, Args)]
+pub struct Health {
+    /// Whether it has looked at AWS to the end once, too.
+    #[arg(long)]
+    pub ready: bool,
+    /// Where it listens, instead of `daemon.http.listen` of the config.
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    pub listen: Option<SocketAddr>,
 }
 
 /// Options of `explain`.

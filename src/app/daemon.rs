@@ -17,6 +17,7 @@ use super::clock::{clock_for, follow};
 use super::connect::{connect_scopes, load_config};
 use super::console::Console;
 use super::failure::{FAILED, Failure};
+use super::service::{self, Systemd};
 use super::settings::{settings, webhook_body, webhooks};
 use crate::aws::HttpPoster;
 use crate::cli::{Common, Logs, Run};
@@ -25,13 +26,16 @@ use crate::domain::{Mode, Note, PassReason, ScopeName};
 use crate::http::{Limits, listen, serve};
 use crate::ports::{
     AlertMemory, Clock, Event, EventSink, Heartbeats, NoMemory, RequestLog, ScopePorts,
+    ServiceManager, Sign,
 };
 use crate::runtime::{
     Alerter, Board, Fault, Hooks, Pace, Reconciler, Render, Sender, Settings, Supervisor,
-    SystemClock, Watcher, drive, nudger,
+    SystemClock, Watcher, drive, nudger, tell_signs,
 };
-use crate::telemetry::{Journal, Listeners, LogFormat, StateFiles, Telemetry, init_logs};
-use crate::view::alertmanager_alerts;
+use crate::telemetry::{
+    Journal, Listeners, LogFormat, StateFiles, Telemetry, init_logs, is_journal,
+};
+use crate::view::{alertmanager_alerts, status_line};
 use crate::web::{Pages, Scrape};
 
 /// All tasks end within this after a stop; systemd's stop timeout is to be above it.
@@ -49,6 +53,7 @@ pub(super) struct Daemon {
     events: Arc<dyn EventSink>,
     settings: watch::Sender<Arc<Settings>>,
     memory: Arc<dyn AlertMemory>,
+    manager: Arc<dyn ServiceManager>,
     nudges: Vec<mpsc::Sender<PassReason>>,
     clock: Arc<dyn Clock>,
     config: Config,
@@ -140,6 +145,7 @@ impl Daemon {
             events,
             settings,
             memory,
+            manager: Arc::new(Systemd),
             nudges: Vec::new(),
             clock,
             config,
@@ -150,6 +156,7 @@ impl Daemon {
             daemon.start_scope(&name, ports, &heartbeats, seed, supervisor);
         }
         daemon.start_alerts(&heartbeats, seed, supervisor);
+        daemon.start_signs(&heartbeats, supervisor);
         let counted = Arc::clone(&daemon.telemetry);
         let clock = Arc::clone(&daemon.clock);
         let scrape: Scrape = Arc::new(move |fleet| counted.scrape(fleet, clock.now()));
@@ -160,6 +167,22 @@ impl Daemon {
             Ok(())
         });
         Ok(daemon)
+    }
+
+    /// Signs of life for whoever started this process.
+    fn start_signs(&self, heartbeats: &Arc<Heartbeats>, supervisor: &mut Supervisor) {
+        let signs = tell_signs(
+            Arc::clone(&self.manager),
+            Arc::clone(&self.board),
+            Arc::clone(heartbeats),
+            Arc::new(status_line),
+            service::interval(),
+            supervisor.root().child_token(),
+        );
+        supervisor.spawn("signs of life", async move {
+            signs.await;
+            Ok(())
+        });
     }
 
     fn start_alerts(&self, heartbeats: &Arc<Heartbeats>, seed: u64, supervisor: &mut Supervisor) {
@@ -362,12 +385,23 @@ impl Daemon {
                     Fault::Ended { .. } => Failure::Internal(fault.to_string()),
                 }),
                 wanted = signals.next() => match wanted {
-                    Wanted::Reload => self.reload(),
+                    Wanted::Reload => {
+                        // Who has not been ready yet can not be ready again.
+                        let is_ready = self.board.current().is_ready();
+                        if is_ready {
+                            self.manager.tell(&Sign::Reloading);
+                        }
+                        self.reload();
+                        if is_ready {
+                            self.manager.tell(&Sign::Ready);
+                        }
+                    }
                     Wanted::Stop if root.is_cancelled() => {
                         return Err(Failure::world("stopped at once by a second signal"));
                     }
                     Wanted::Stop => {
                         info!("stopping");
+                        self.manager.tell(&Sign::Stopping);
                         root.cancel();
                     }
                 },
@@ -415,6 +449,7 @@ pub(super) fn start_logs(common: &Common, console: Console) -> Result<(), Failur
 
 pub(super) fn log_format(common: &Common, console: Console) -> LogFormat {
     match common.log_format {
+        Logs::Text if is_journal() => LogFormat::Journal,
         Logs::Text => LogFormat::Text {
             colour: console.colours_messages(),
         },

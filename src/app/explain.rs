@@ -257,10 +257,15 @@ fn journal_line(text: &str) -> Option<Line> {
     let shape: Value = serde_json::from_str(text).ok()?;
     let field = |key: &str| shape.get(key).and_then(Value::as_str).map(str::to_owned);
     let at = DateTime::parse_from_rfc3339(&field("at")?).ok()?;
+    let end = |key: &str| {
+        let end = shape.get("after")?.get(key)?.as_u64()?;
+        u32::try_from(end).ok()
+    };
     let line = JournalLine {
         at: at.with_timezone(&Utc),
         action: field("action")?,
         is_done: field("outcome")? == "ok",
+        bounds: end("min").zip(end("max")),
         change: field("change")?,
         reason: field("reason")?,
         problem: field("problem"),

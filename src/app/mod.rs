@@ -10,11 +10,13 @@ mod daemon;
 mod demo;
 mod explain;
 mod failure;
+mod health;
 mod inspect;
 mod lease;
 mod live;
 mod sandbox;
 mod schedule;
+mod service;
 mod settings;
 mod stand_in;
 mod status;
@@ -79,6 +81,7 @@ async fn dispatch(cli: &Cli, console: Console) -> Result<u8, Failure> {
         Command::IamPolicy { account } => inspect::iam_policy(common, account.as_deref(), console),
         Command::AlertTest(options) => alert_test::alert_test(common, options, console).await,
         Command::Explain(options) => explain::explain(common, options, console).await,
+        Command::Health(options) => health::health(common, options, console).await,
         Command::Plan => inspect::plan(common, console).await,
         Command::Status { watch, every } => {
             let every = watch.then_some(*every);

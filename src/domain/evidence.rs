@@ -65,6 +65,8 @@ pub struct JournalLine {
     pub action: String,
     /// Whether it worked.
     pub is_done: bool,
+    /// Bounds that it set, if it set any.
+    pub bounds: Option<(u32, u32)>,
     /// What was changed, in words.
     pub change: String,
     /// Why, in words.

@@ -13,6 +13,7 @@ mod metrics;
 mod post;
 mod requests;
 mod scaling;
+mod service;
 mod webhook;
 
 pub use clock::Clock;
@@ -25,6 +26,7 @@ pub use metrics::{AlarmApi, MetricQuery, MetricSource, alarm_record_event, last_
 pub use post::{PostFault, Poster};
 pub use requests::{NoRequestLog, RequestLog};
 pub use scaling::{Listing, ScalingApi};
+pub use service::{ServiceManager, Sign};
 pub use webhook::{Form, Secret, Webhook};
 
 use std::sync::Arc;

@@ -1,7 +1,10 @@
 //! Logs to standard error.
 
 use std::fmt;
+use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::str::FromStr;
 
 use tracing::field::Field;
@@ -24,12 +27,29 @@ pub enum LogFormat {
     },
     /// One JSON object per line.
     Json,
+    /// For journald: a priority, and neither time nor colour, which it has itself.
+    Journal,
+}
+
+/// Whether standard error is journald's: it says so by device and inode (systemd.exec(5), `JOURNAL_STREAM`).
+#[must_use]
+pub fn is_journal() -> bool {
+    let Ok(stream) = std::env::var("JOURNAL_STREAM") else {
+        return false;
+    };
+    let Ok(owned) = io::stderr().as_fd().try_clone_to_owned() else {
+        return false;
+    };
+    let metadata = File::from(owned).metadata();
+    metadata.is_ok_and(|m| stream == format!("{}:{}", m.dev(), m.ino()))
 }
 
 /// Time, level and message. Our messages read alone and repeat their key names; spans and fields are for the JSON
 /// form, where programs search them. Other crates' lines are told apart by their name.
 #[derive(Debug, Clone, Copy)]
-struct Sentences;
+struct Sentences {
+    for_journal: bool,
+}
 
 impl<S, N> FormatEvent<S, N> for Sentences
 where
@@ -43,12 +63,16 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let metadata = event.metadata();
-        SystemTime.format_time(&mut writer)?;
         let level = *metadata.level();
-        match (writer.has_ansi_escapes(), level) {
-            (true, Level::ERROR) => write!(writer, " \x1b[31m{level:>5}\x1b[0m ")?,
-            (true, Level::WARN) => write!(writer, " \x1b[33m{level:>5}\x1b[0m ")?,
-            _ => write!(writer, " {level:>5} ")?,
+        if self.for_journal {
+            write!(writer, "<{}>", priority(level))?;
+        } else {
+            SystemTime.format_time(&mut writer)?;
+            match (writer.has_ansi_escapes(), level) {
+                (true, Level::ERROR) => write!(writer, " \x1b[31m{level:>5}\x1b[0m ")?,
+                (true, Level::WARN) => write!(writer, " \x1b[33m{level:>5}\x1b[0m ")?,
+                _ => write!(writer, " {level:>5} ")?,
+            }
         }
         if metadata.target().starts_with("evenkeel") {
             event.record(&mut |field: &Field, value: &dyn fmt::Debug| {
@@ -62,6 +86,16 @@ where
             context.format_fields(writer.by_ref(), event)?;
         }
         writeln!(writer)
+    }
+}
+
+/// The level in syslog's numbers (sd-daemon(3)).
+fn priority(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 3,
+        Level::WARN => 4,
+        Level::INFO => 6,
+        _ => 7,
     }
 }
 
@@ -95,7 +129,18 @@ where
     let layer = tracing_subscriber::fmt::layer().with_writer(writer);
     match format {
         LogFormat::Text { colour } => registry
-            .with(layer.with_ansi(colour).event_format(Sentences))
+            .with(
+                layer
+                    .with_ansi(colour)
+                    .event_format(Sentences { for_journal: false }),
+            )
+            .try_init(),
+        LogFormat::Journal => registry
+            .with(
+                layer
+                    .with_ansi(false)
+                    .event_format(Sentences { for_journal: true }),
+            )
             .try_init(),
         LogFormat::Json => registry
             .with(layer.json().flatten_event(true).with_target(false))

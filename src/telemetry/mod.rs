@@ -15,5 +15,5 @@ mod signals;
 
 pub use events::Telemetry;
 pub use journal::{JOURNAL, Journal, Listeners};
-pub use logs::{LogFormat, init_logs};
+pub use logs::{LogFormat, init_logs, is_journal};
 pub use memory::StateFiles;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::domain::{Alert, AlertKey, AlertState, Alerts, Subject};
+use crate::domain::{Alert, AlertKey, AlertState, Alerts, FleetSnapshot, Subject};
 
 /// An alert in one line, with its subject.
 #[must_use]
@@ -84,4 +84,22 @@ pub fn alerts_json(alerts: &Alerts) -> Value {
         })
     };
     alerts.iter().map(one).collect()
+}
+
+/// How the fleet stands, in a line for `systemctl status`.
+#[must_use]
+pub fn status_line(fleet: &FleetSnapshot) -> String {
+    let scopes = fleet.scopes.values();
+    let targets: usize = scopes.clone().map(|scope| scope.targets.len()).sum();
+    let waits = scopes.clone().filter(|scope| !scope.observed_once).count();
+    if waits > 0 {
+        return format!("waiting for the first complete look at AWS, in {waits} scopes");
+    }
+    let alerts = scopes.flat_map(|scope| scope.alerts.values());
+    let firing = alerts.filter(|a| a.is_told() && matches!(a.state, AlertState::Firing { .. }));
+    let problem = fleet.config.problem.as_ref();
+    let problem = problem
+        .map(|_| "; the config was not reloaded")
+        .unwrap_or_default();
+    format!("{targets} targets, {} alerts{problem}", firing.count())
 }

@@ -19,7 +19,7 @@ mod words;
 
 pub use alarms::{AlarmView, alarms_of};
 pub use alertmanager::alertmanager_alerts;
-pub use alerts::{alert_lines, alert_text, alerts_json};
+pub use alerts::{alert_lines, alert_text, alerts_json, status_line};
 pub use explain::{Entry, Explanation, Source, explain, explanation_json, explanation_text};
 pub use findings::{finding_json, finding_json_about, finding_text, finding_text_about};
 pub use iam::{IamPlace, iam_policy};

@@ -33,9 +33,9 @@ PATIENCE = 60
 class Process:
     """A command that goes on until told to stop; its output is read as it comes."""
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, through=()):
         self.process = subprocess.Popen(
-            [BINARY, *arguments], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*through, BINARY, *arguments], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         self.lines = {"out": [], "err": []}
         self.readers = []

@@ -253,6 +253,7 @@ fn the_timeline_says_whose_a_change_of_bounds_was() {
         at: at(1),
         action: "register_target".to_owned(),
         is_done: true,
+        bounds: Some((2, 5)),
         change: "bounds 1..5 -> 2..5".to_owned(),
         reason: "the bounds differ".to_owned(),
         problem: None,

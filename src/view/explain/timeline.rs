@@ -112,11 +112,10 @@ fn alarms(evidence: &Evidence) -> Vec<Entry> {
                     format!("{side} of `{}`: {from} -> {to}: {reason}", alarm.policy)
                 }
                 AlarmRecordEvent::Changed(summary) => {
-                    let whose = whose(
-                        evidence,
-                        record.at,
-                        &["put_policy", "put_alarm", "delete_alarm"],
-                    );
+                    let writes = ["put_policy", "put_alarm", "delete_alarm"];
+                    let whose = whose(evidence, record.at, |line| {
+                        writes.contains(&line.action.as_str())
+                    });
                     format!("{side} of `{}`: {summary}{whose}", alarm.policy)
                 }
                 // What it did is an activity.
@@ -152,7 +151,9 @@ fn activity(activity: &Activity, evidence: &Evidence) -> Entry {
     let of_bounds = activity.cause.contains("capacity was set") || activity.capacity().is_none();
     let by_schedule = activity.cause.contains("scheduled action");
     let whose = if of_bounds && !by_schedule {
-        whose(evidence, activity.started, &["register_target"])
+        whose(evidence, activity.started, |line| {
+            sets(line, &activity.cause)
+        })
     } else {
         String::new()
     };
@@ -173,14 +174,23 @@ fn activity(activity: &Activity, evidence: &Evidence) -> Entry {
     }
 }
 
-/// Whether the journal has a write of ours just then.
-fn whose(evidence: &Evidence, at: DateTime<Utc>, actions: &[&str]) -> String {
+/// Whether a write of ours set the bound that AWS names as the cause.
+fn sets(line: &JournalLine, cause: &str) -> bool {
+    let Some((min, max)) = line.bounds else {
+        return false;
+    };
+    let says = |end: &str, n: u32| cause.starts_with(&format!("{end} capacity was set to {n}"));
+    says("minimum", min) || says("maximum", max)
+}
+
+/// Whether the journal has such a write of ours just then.
+fn whose(evidence: &Evidence, at: DateTime<Utc>, is_such: impl Fn(&JournalLine) -> bool) -> String {
     let Some(journal) = &evidence.journal else {
         return String::new();
     };
     let near = |line: &&JournalLine| {
         let apart = line.at.signed_duration_since(at).abs();
-        line.is_done && apart <= SAME && actions.contains(&line.action.as_str())
+        line.is_done && apart <= SAME && is_such(line)
     };
     match journal.iter().find(near) {
         Some(_) => " (by evenkeel)".to_owned(),
