@@ -193,6 +193,7 @@ fn alarms(scope: &Looked, target: &DesiredTarget) -> Vec<PolicyAlarm> {
                 policy: policy.name.clone(),
                 acts: alarm.actions_enabled && !alarm.actions.is_empty(),
                 state: alarm.state,
+                since: alarm.since,
                 name,
                 history: Vec::new(),
             })

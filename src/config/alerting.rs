@@ -174,11 +174,15 @@ fn read_webhook(entry: &Node<'_>) -> Option<WebhookConfig> {
     };
     Some(WebhookConfig {
         name: name?,
-        form,
         url,
         token,
-        grouping: grouping.unwrap_or_default(),
+        // An incident that is open pages nobody when another target joins it.
+        grouping: grouping.unwrap_or(match form {
+            WebhookForm::PagerDuty(_) => Grouping::Target,
+            WebhookForm::Generic | WebhookForm::Slack => Grouping::Alert,
+        }),
         least: least.unwrap_or(Urgency::Warning),
+        form,
     })
 }
 
@@ -243,6 +247,21 @@ fn read_silence(entry: &Node<'_>) -> Option<Silence> {
         until: until?,
         reason: reason?,
     })
+}
+
+/// A silence of a scope that is not there would silence nothing.
+pub(super) fn check_scopes<T>(
+    node: &Node<'_>,
+    alerting: &Alerting,
+    scopes: &BTreeMap<ScopeName, T>,
+) {
+    for scope in alerting.silences.iter().filter_map(|s| s.scope.as_ref()) {
+        if !scopes.contains_key(scope) {
+            let known: Vec<&str> = scopes.keys().map(ScopeName::as_str).collect();
+            let what = format!("a silence is for scope `{scope}`, and there is none");
+            node.report(what, format!("use one of {}", known.join(", ")));
+        }
+    }
 }
 
 fn read_instant(node: &Node<'_>) -> Option<DateTime<Utc>> {

@@ -180,6 +180,9 @@ fn read(root: &Node<'_>) -> Config {
         .map(|node| alerting::read_alerting(&node))
         .unwrap_or_default();
     let mut scopes = daemon::read_scopes(fields.get("scopes").as_ref(), &manage);
+    if let Some(node) = fields.get("alerting") {
+        alerting::check_scopes(&node, &alerting, &scopes);
+    }
     for (_, fleet) in scopes.values_mut() {
         fleet.tunings.clone_from(&alerting.tunings);
     }

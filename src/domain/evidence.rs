@@ -50,6 +50,8 @@ pub struct PolicyAlarm {
     pub name: String,
     /// Its state now.
     pub state: AlarmState,
+    /// Since when it is in that state.
+    pub since: Option<DateTime<Utc>>,
     /// Whether it does anything.
     pub acts: bool,
     /// What happened to it, oldest first.

@@ -169,6 +169,10 @@ pub enum Event<'a> {
     Dropped {
         /// For whom it was.
         receiver: &'a str,
+        /// What it was about.
+        what: &'a str,
+        /// Why it was given up.
+        why: &'a str,
     },
     /// The config was reloaded, or a reload was refused.
     Reloaded {

@@ -111,10 +111,13 @@ impl Hooks {
             is_news |= !fresh.is_empty();
             receiver.waiting.extend(fresh);
             while receiver.waiting.len() > MOST_WAITING {
-                receiver.waiting.pop_front();
-                self.events.emit(&Event::Dropped {
-                    receiver: &hook.name,
-                });
+                if let Some(dropped) = receiver.waiting.pop_front() {
+                    self.events.emit(&Event::Dropped {
+                        receiver: &hook.name,
+                        what: dropped.group.kind.name(),
+                        why: "too many wait",
+                    });
+                }
             }
         }
         self.send(&settings.webhooks, now).await;
@@ -200,8 +203,13 @@ impl Hooks {
         receiver.failures = receiver.failures.saturating_add(1);
         if fault.is_final {
             // It would be refused again, and the ones behind it may not be.
-            receiver.waiting.pop_front();
-            self.events.emit(&Event::Dropped { receiver: name });
+            if let Some(dropped) = receiver.waiting.pop_front() {
+                self.events.emit(&Event::Dropped {
+                    receiver: name,
+                    what: dropped.group.kind.name(),
+                    why: &fault.text,
+                });
+            }
             return;
         }
         let factor = 1_i32.checked_shl(receiver.failures.min(5)).unwrap_or(1);

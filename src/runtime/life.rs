@@ -99,7 +99,7 @@ mod tests {
             // The loop hangs: two minutes after its last tick there are no more signs of life.
             tokio::time::sleep(Duration::from_mins(5)).await;
             let last = manager.count(&Sign::Alive);
-            assert_eq!(last, 12);
+            assert_eq!(last, 13);
             heartbeats.beat("reconcile prod", Duration::from_mins(2));
             tokio::time::sleep(Duration::from_secs(30)).await;
             assert_eq!(manager.count(&Sign::Alive), last + 3);

@@ -159,13 +159,10 @@ impl Telemetry {
         }
     }
 
-    fn dropped(&self, receiver: &str) {
+    fn dropped(&self, receiver: &str, what: &str, why: &str) {
         let labels = [receiver, "dropped"];
         self.counters.sent.with_label_values(&labels).inc();
-        error!(
-            receiver,
-            "a message of an alert to {receiver} was given up: it is refused, or too many wait"
-        );
+        error!(receiver, "{receiver} does not hear of {what}: {why}");
     }
 
     /// Told as loud as it matters; what another alert says already, as quietly as can be.
@@ -386,7 +383,11 @@ impl EventSink for Telemetry {
                 problem,
                 is_news,
             } => self.sent(receiver, *problem, *is_news),
-            Event::Dropped { receiver } => self.dropped(receiver),
+            Event::Dropped {
+                receiver,
+                what,
+                why,
+            } => self.dropped(receiver, what, why),
             Event::Alert { scope, key, alert } => self.alert(scope, key, alert),
             Event::CapacityReset {
                 scope,

@@ -55,6 +55,10 @@ fn one(
             json!(format!("{}: {}", key.subject, key.kind)),
         ),
         ("description".to_owned(), json!(alert.reason)),
+        (
+            "runbook".to_owned(),
+            json!(format!("docs/runbooks/{}.md", key.kind)),
+        ),
     ]);
     if let Some(cause) = &alert.cause {
         annotations.insert("cause".to_owned(), json!(cause));

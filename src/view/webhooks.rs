@@ -99,13 +99,24 @@ pub fn slack_notice(notice: &Notice) -> Value {
         (false, Urgency::Info) => ":information_source:",
     };
     let mut text = vec![format!("{sign} *{}*", escaped(&notice_title(notice)))];
+    // The title names it.
+    let alone = notice
+        .firing
+        .len()
+        .max(notice.started.len() + notice.ended.len())
+        == 1;
     let mut tell = |lines: &[Line], what: &str| {
         for line in lines.iter().take(MOST_LINES) {
             let cause = line.cause.as_ref();
             let cause = cause
                 .map(|c| format!("; likely cause: {c}"))
                 .unwrap_or_default();
-            let words = escaped(&format!("{}: {}{cause}", line.subject, line.reason));
+            let subject = if alone {
+                String::new()
+            } else {
+                format!("{}: ", line.subject)
+            };
+            let words = escaped(&format!("{subject}{}{cause}", line.reason));
             text.push(format!("• {what}{words}"));
         }
         let more = lines.len().saturating_sub(MOST_LINES);

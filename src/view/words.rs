@@ -536,7 +536,7 @@ pub fn activity_line(activity: &Activity) -> String {
 }
 
 /// AWS's cause with the long name of its alarm cut to its side.
-fn cause_text(cause: &str) -> String {
+pub(super) fn cause_text(cause: &str) -> String {
     let Some(rest) = cause.strip_prefix("monitor alarm TargetTracking-") else {
         return cause.to_owned();
     };

@@ -120,7 +120,7 @@ class Webhooks(unittest.TestCase):
         self.receiver.status["/pd"] = 400
         done = self.command("alert-test")
         self.assertEqual(done.returncode, 1)
-        self.assertIn("oncall: not reached: it answered 400", done.stdout)
+        self.assertIn("oncall: did not take it: it answered 400", done.stdout)
         self.assertEqual(done.stdout.count("took the alert"), 2)
         del ENVIRONMENT["PD_KEY"]
         (self.path / "token").write_text("\n")

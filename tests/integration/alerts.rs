@@ -172,7 +172,9 @@ async fn refusals_of_aws_are_told_in_plain_words() {
         let alert = of_chat(&world, AlertKind::ScalingFailed).unwrap();
         let cause = alert.cause.unwrap();
         assert!(
-            cause.starts_with("a quota of the account: ml.m5.xlarge for endpoint usage (limit 3, in use 2, asked for "),
+            cause.starts_with(
+                "a quota of the account: ml.m5.xlarge for endpoint usage (limit 3, in use 2, "
+            ),
             "{cause}"
         );
         world.aws(|engine| {

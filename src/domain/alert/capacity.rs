@@ -64,6 +64,24 @@ pub(super) fn wants_more<'a>(
     alarms.find(|alarm| alarm.state == AlarmState::Alarm)
 }
 
+/// CloudWatch needs so long to see what a change of capacity did: three minutes, of values that come late.
+const SETTLES: TimeDelta = TimeDelta::minutes(8);
+
+/// Whether capacity has just changed.
+fn just(changed: Option<DateTime<Utc>>, view: View<'_>) -> bool {
+    changed.is_some_and(|at| view.now.signed_duration_since(at) < SETTLES)
+}
+
+/// Whether the alarm that makes a policy add capacity says that the threshold is kept.
+fn is_content(target: &TargetSnapshot, policy: &Policy, scope: &ScopeSnapshot) -> bool {
+    let adds = |alarm: &&ObservedAlarm| match &policy.kind {
+        PolicyKind::TargetTracking(_) => alarm.name.contains("-AlarmHigh-"),
+        PolicyKind::Step(_) => true,
+    };
+    let mut alarms = alarms_of(target, policy, scope).filter(adds);
+    alarms.any(|alarm| alarm.state == AlarmState::Ok)
+}
+
 /// What is asked for, and the maximum: AWS's own, which is what it stops at, or else the one that is due.
 fn at_max(target: &TargetSnapshot) -> Option<(Capacity, Capacity)> {
     let running = target.running?.aim()?;
@@ -89,27 +107,41 @@ pub(super) fn saturated(
         return Condition::Clear;
     }
     let refused = refused_at_max(id, view);
-    // What was asked for is still starting: whether it will do shows when it serves.
+    // What was asked for is still starting: whether it will do shows when it serves. And what serves above the maximum
+    // is about to be taken away.
     let serving = target.running.and_then(|r| r.current).unwrap_or(asked);
-    if serving < max && refused.is_none() {
+    if serving > max || (serving < max && refused.is_none()) {
         return Condition::Unknown;
     }
-    let changes = view.scope.watch.changes.get(id);
-    let changed = changes.and_then(|all| all.last()).and_then(|c| c.done);
+    let last = view.scope.watch.changes.get(id).and_then(|all| all.last());
+    if last.is_some_and(|change| change.done.is_none()) && refused.is_none() {
+        return Condition::Unknown;
+    }
+    let changed = last.and_then(|change| change.done);
     let mut known = false;
     let mut worst: Option<(f64, &Policy, Option<DateTime<Utc>>)> = None;
     for policy in &target.policies {
         let alarm = wants_more(target, policy, view.scope);
-        let newest = fresh(id, policy, view);
         // A value of before the last change was spread over another capacity, and so was what the alarm went by.
-        if newest.is_some_and(|point| changed.is_some_and(|at| point.at < at)) {
+        let of_before = |at: DateTime<Utc>| changed.is_some_and(|changed| at < changed);
+        let newest = fresh(id, policy, view);
+        if newest.is_some_and(|point| of_before(point.at)) {
             continue;
         }
         let Some(point) = newest else {
-            // The alarm alone tells that it wants more, but not how much.
-            if let Some(alarm) = alarm {
-                known = true;
-                worst = worst.or(Some((1.0, policy, alarm.since)));
+            match alarm {
+                // It has not had the time to see that there is more now.
+                Some(alarm)
+                    if refused.is_none()
+                        && alarm.since.is_some_and(of_before)
+                        && just(changed, view) => {}
+                // The alarm alone tells that it wants more, but not how much.
+                Some(alarm) => {
+                    known = true;
+                    worst = worst.or(Some((1.0, policy, alarm.since)));
+                }
+                // And alone that it does not.
+                None => known |= is_content(target, policy, view.scope),
             }
             continue;
         };
@@ -127,7 +159,11 @@ pub(super) fn saturated(
     match worst {
         Some((ratio, policy, since)) => {
             let reason = saturation_text(serving, max, ratio, policy);
-            Condition::met(reason).since(since.or(refused))
+            // Both have to hold: it wants more, and it is at the maximum.
+            let since = since
+                .or(refused)
+                .map(|since| changed.map_or(since, |at| at.max(since)));
+            Condition::met(reason).since(since)
         }
         None if known => Condition::Clear,
         None => Condition::Unknown,

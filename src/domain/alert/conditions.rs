@@ -138,6 +138,11 @@ fn scaling_failed(last: Option<&Activity>, now: DateTime<Utc>) -> Condition {
         .status_message
         .as_deref()
         .unwrap_or("AWS says nothing more");
+    // What follows is for AWS's support: service, codes and ids.
+    let message = message.split(" (Service: ").next().unwrap_or(message);
+    let message = message
+        .rsplit_once("Reason: ")
+        .map_or(message, |(_, why)| why);
     Condition::met(format!("{what} failed: {message}"))
         .since(Some(ended))
         .because(refusal.text())

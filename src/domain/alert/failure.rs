@@ -62,11 +62,17 @@ impl Refusal {
                 used,
                 asked,
             } => {
-                let numbers = [("limit", limit), ("in use", used), ("asked for", asked)];
-                let numbers: Vec<String> = numbers
-                    .into_iter()
-                    .filter_map(|(name, n)| n.map(|n| format!("{name} {n}")))
-                    .collect();
+                let say = |n: &Option<u64>, before: &str, after: &str| {
+                    n.map(|n| format!("{before}{n}{after}"))
+                };
+                let numbers: Vec<String> = [
+                    say(limit, "limit ", ""),
+                    say(used, "in use ", ""),
+                    say(asked, "", " more asked for"),
+                ]
+                .into_iter()
+                .flatten()
+                .collect();
                 let numbers = match numbers.join(", ") {
                     none if none.is_empty() => none,
                     numbers => format!(" ({numbers})"),

@@ -116,7 +116,8 @@ fn the_numbers_of_a_quota_are_read_from_awss_sentence() {
     );
     assert_eq!(
         refusal_of(&activity).text().unwrap(),
-        "a quota of the account: ml.xx for endpoint usage (limit 1000, in use 997, asked for 20); ask AWS to raise it"
+        "a quota of the account: ml.xx for endpoint usage (limit 1000, in use 997, 20 more asked for); ask AWS to \
+         raise it"
     );
     assert_eq!(activity.capacity().unwrap().get(), 110);
     let hardware = failed(

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::super::name::ScopeName;
 use super::super::select::Glob;
-use super::{AlertKey, AlertKind};
+use super::{AlertKey, AlertKind, Subject};
 
 /// How an alert differs from its defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,13 +43,16 @@ impl Silence {
     /// Whether it covers an alert now.
     #[must_use]
     pub fn covers(&self, scope: &ScopeName, key: &AlertKey, now: DateTime<Utc>) -> bool {
-        let subject = || key.subject.to_string();
+        let fits = |glob: &Glob| match &key.subject {
+            Subject::Target(id) => id.matches(glob),
+            Subject::Endpoint(endpoint) => {
+                glob.matches(endpoint.as_str()) || glob.matches(&key.subject.to_string())
+            }
+            Subject::Scope => glob.matches(&key.subject.to_string()),
+        };
         now < self.until
             && self.kind.is_none_or(|kind| kind == key.kind)
             && self.scope.as_ref().is_none_or(|held| held == scope)
-            && self
-                .subject
-                .as_ref()
-                .is_none_or(|glob| glob.matches(&subject()))
+            && self.subject.as_ref().is_none_or(fits)
     }
 }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::super::alarm::{AlarmState, ObservedAlarm};
+use super::super::bounds::Capacity;
 use super::super::desired::DesiredTarget;
 use super::super::endpoint::{EndpointStatus, ObservedEndpoint, cores_of};
 use super::super::metric::{Metric, PredefinedMetric};
@@ -38,7 +39,7 @@ pub fn lint_world(target: &DesiredTarget, observed: &Observation) -> Vec<Finding
         let held = held_policy(&target.id, &policy.name, observed);
         let mut about: Vec<Objection> = held
             .into_iter()
-            .filter_map(|held| silent(policy, held, observed))
+            .filter_map(|held| silent(policy, &target.id, held, observed))
             .collect();
         if let PolicyKind::TargetTracking(tracking) = &policy.kind {
             about.extend(tracking_findings(tracking, &target.id, observed));
@@ -94,7 +95,16 @@ fn minutes(span: TimeDelta) -> String {
 }
 
 /// An alarm that has no data decides nothing.
-fn silent(policy: &Policy, held: &ObservedPolicy, observed: &Observation) -> Option<Objection> {
+fn silent(
+    policy: &Policy,
+    id: &TargetId,
+    held: &ObservedPolicy,
+    observed: &Observation,
+) -> Option<Objection> {
+    // Without capacity nothing publishes, or there is nothing to publish per instance.
+    if observed.capacity(id).and_then(|running| running.current) == Some(Capacity::ZERO) {
+        return None;
+    }
     // Published only while requests fail for want of capacity: its silence is the good state.
     let wakes = matches!(&policy.kind, PolicyKind::Step(step)
         if step.alarm.metric.name == "NoCapacityInvocationFailures");

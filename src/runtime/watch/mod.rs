@@ -44,6 +44,8 @@ pub struct Watcher {
     reads: Reads,
     /// What may be spent; `None` without a budget.
     allowance: Option<Allowance>,
+    /// Dollars a month that it may spend.
+    monthly_limit: Option<f64>,
     alarms_read: Option<DateTime<Utc>>,
     /// Calls that the last lists of alarms took.
     alarm_calls: usize,
@@ -87,6 +89,7 @@ impl Watcher {
             failing: BTreeMap::new(),
             reads: Reads::default(),
             allowance: None,
+            monthly_limit: None,
             alarms_read: None,
             alarm_calls: 0,
             skips: false,
@@ -121,6 +124,7 @@ impl Watcher {
     fn refill(&mut self, watch: WatchSettings, now: DateTime<Utc>) {
         let Some(budget) = watch.budget else {
             self.allowance = None;
+            self.monthly_limit = None;
             return;
         };
         let fleet = self.board.current();
@@ -131,6 +135,7 @@ impl Watcher {
             .get(&self.scope)
             .map_or(1, |scope| count(scope));
         let monthly = share(budget, ours, all);
+        self.monthly_limit = Some(monthly);
         match &mut self.allowance {
             Some(allowance) => allowance.refill(monthly, now),
             None => self.allowance = Some(Allowance::new(monthly, now)),
@@ -220,7 +225,8 @@ impl Watcher {
             .reads
             .due(&watched, settings.watch, look, self.allowance.as_mut(), now);
         let alarms = monthly_dollars(self.alarm_calls, look);
-        let monthly = alarms + monthly(&watched, settings.watch, look);
+        let all = alarms + monthly(&watched, settings.watch, look);
+        let monthly = self.monthly_limit.map_or(all, |most| all.min(most));
         self.tell_skipped(round.skipped);
         let values = self.reads.read(&*self.ports.metrics, round, now).await;
         let problem = self.tell_failure("values", values.failed.as_ref());

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::super::words::{activity_line, not_scaled_text, short};
+use super::super::words::{activity_line, cause_text, not_scaled_text, short};
 use crate::domain::{
     Activity, ActivityStatus, AlarmRecordEvent, AlarmState, BoundSource, Capacity, Comparison,
     Datapoint, Evidence, NotScaled, Policy, PolicyAlarm, PolicyKind, effective_bounds,
@@ -10,6 +10,8 @@ use crate::domain::{
 
 /// A decision of AWS says something of an instant for so long. AWS does not repeat the same one.
 const COUNTS: TimeDelta = TimeDelta::minutes(30);
+/// Who has scaled has just scaled for so long: alarms go by values of before.
+const JUST: TimeDelta = TimeDelta::minutes(5);
 /// A value says something of an instant for so long.
 const FRESH: TimeDelta = TimeDelta::minutes(6);
 
@@ -108,30 +110,38 @@ fn view<'a>(evidence: &'a Evidence, policy: &'a Policy, at: DateTime<Utc>) -> Vi
         .iter()
         .filter(|alarm| alarm.policy == policy.name);
     let with_state = |alarm: &'a PolicyAlarm| {
-        let (state, since) = state(alarm, at);
-        (alarm, state, since)
+        let (state, since) = state(alarm, at)?;
+        Some((alarm, state, since))
     };
     View {
         policy,
         value,
-        up: own.clone().find(adds).map(with_state),
-        down: own.find(|alarm| !adds(alarm)).map(with_state),
+        up: own.clone().find(adds).and_then(with_state),
+        down: own.find(|alarm| !adds(alarm)).and_then(with_state),
     }
 }
 
-/// An alarm's state at an instant, and since when as far as its history goes back.
-fn state(alarm: &PolicyAlarm, at: DateTime<Utc>) -> (AlarmState, Option<DateTime<Utc>>) {
+/// An alarm's state at an instant, and since when; `None` where its history does not go back so far, or it did not
+/// exist.
+fn state(alarm: &PolicyAlarm, at: DateTime<Utc>) -> Option<(AlarmState, Option<DateTime<Utc>>)> {
     let mut known = None;
     for record in &alarm.history {
         let AlarmRecordEvent::State { from, to, .. } = &record.event else {
             continue;
         };
         if record.at > at {
-            return known.unwrap_or((*from, None));
+            return known.or_else(|| existed(alarm, at).then_some((*from, None)));
         }
         known = Some((*to, Some(record.at)));
     }
-    known.unwrap_or((alarm.state, None))
+    let since = alarm.since.filter(|since| *since <= at);
+    known.or(since.map(|since| (alarm.state, Some(since))))
+}
+
+/// Whether nothing says that it was made only later.
+fn existed(alarm: &PolicyAlarm, at: DateTime<Utc>) -> bool {
+    let first = alarm.history.first();
+    !first.is_some_and(|r| r.at > at && matches!(r.event, AlarmRecordEvent::Changed(_)))
 }
 
 fn policy_text(view: &View<'_>) -> String {
@@ -188,9 +198,10 @@ fn why(evidence: &Evidence, views: &[View<'_>], at: DateTime<Utc>) -> String {
     let past = || evidence.activities.iter().rev().filter(before);
     if let Some(activity) = past().find(running) {
         let since = activity.started.format(TIME);
+        let what = activity.description.trim_end_matches('.');
         return format!(
-            "It was scaling, since {since}: {}.",
-            activity_line(activity).trim_end_matches('.')
+            "It was scaling, since {since}: {what} ({}).",
+            cause_text(&activity.cause)
         );
     }
     let wants = |held: &Option<(&PolicyAlarm, AlarmState, Option<DateTime<Utc>>)>| {
@@ -198,6 +209,14 @@ fn why(evidence: &Evidence, views: &[View<'_>], at: DateTime<Utc>) -> String {
     };
     let refusal = past().filter(counts).find(|a| !a.not_scaled.is_empty());
     let last = past().find(|a| a.not_scaled.is_empty() && a.capacity().is_some());
+    let just = |a: &&Activity| {
+        let ended = a.ended.filter(|end| at.signed_duration_since(*end) < JUST);
+        ended.is_some() && a.status == ActivityStatus::Successful
+    };
+    if let Some(activity) = last.filter(just) {
+        let when = activity.started.format(TIME);
+        return format!("It had just scaled: {when}: {}.", activity_line(activity));
+    }
     if let Some(up) = views.iter().find(|v| wants(&v.up)) {
         return why_not_out(evidence, up, refusal, last, at);
     }
@@ -222,6 +241,11 @@ fn why(evidence: &Evidence, views: &[View<'_>], at: DateTime<Utc>) -> String {
     if !views.is_empty() && views.iter().all(blind) {
         return "It did not scale: its metrics had no data, and AWS scales in neither direction without.".to_owned();
     }
+    if !views.is_empty() && views.iter().all(|v| v.up.is_none() && v.down.is_none()) {
+        return "Why is not known: the histories of its alarms do not go back so far. Alarms that were made anew took \
+                theirs along."
+            .to_owned();
+    }
     "Nothing asked it to scale: no alarm was in ALARM.".to_owned()
 }
 
@@ -241,7 +265,9 @@ fn why_not_out(
     let since = up.up.and_then(|(_, _, since)| since);
     let after = |a: &&Activity| since.is_none_or(|since| a.started >= since);
     let effective = effective_bounds(&evidence.target, Some(&evidence.leases), at);
-    let newest = last.filter(after);
+    let newest = last
+        .filter(after)
+        .filter(|a| at.signed_duration_since(a.started) < COUNTS);
     let refused = refusal
         .filter(after)
         .filter(|r| newest.is_none_or(|a| r.started >= a.started));

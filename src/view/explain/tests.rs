@@ -41,6 +41,7 @@ fn alarm(side: &str, states: &[(i64, AlarmState, AlarmState)]) -> PolicyAlarm {
         policy: "rps".parse().unwrap(),
         name: format!("TargetTracking-endpoint/chat/variant/v-Alarm{side}-1"),
         state: states.last().map_or(AlarmState::Ok, |(_, _, to)| *to),
+        since: Some(states.last().map_or(at(-60), |(minute, ..)| at(*minute))),
         acts: true,
         history: states.iter().map(record).collect(),
     }
@@ -125,8 +126,7 @@ fn at_the_maximum_it_says_where_that_comes_from() {
         text.contains("It was at 5; its bounds were to be 1..5, as the config says."),
         "{text}"
     );
-    let policy =
-        "Policy `rps`: 450 of 300 (150 %); high alarm in ALARM since 08:04:00 UTC, low alarm OK.";
+    let policy = "Policy `rps`: 450 of 300 (150 %); high alarm in ALARM since 08:04:00 UTC, low alarm OK since";
     assert!(text.contains(policy), "{text}");
     assert!(
         text.contains(
@@ -164,6 +164,8 @@ fn what_happened_later_does_not_count() {
         "{text}"
     );
     let text = answer(&evidence, 10);
+    assert!(text.contains("It had just scaled: 08:05:00 UTC"), "{text}");
+    let text = answer(&evidence, 20);
     assert!(
         text.contains("asked for more, and it scaled: 08:05:00 UTC"),
         "{text}"

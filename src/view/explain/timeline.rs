@@ -34,7 +34,32 @@ pub(super) fn timeline(
     entries.extend(journal.map(written));
     entries.retain(|entry| entry.at >= from && entry.at <= until);
     entries.sort_by_key(|entry| (entry.at, entry.source));
-    entries
+    folded(entries)
+}
+
+/// What one source says again and again is said once, with how often and until when.
+fn folded(entries: Vec<Entry>) -> Vec<Entry> {
+    let mut shown: Vec<(Entry, u32, DateTime<Utc>)> = Vec::new();
+    for entry in entries {
+        let before = shown
+            .iter_mut()
+            .rfind(|(held, ..)| held.source == entry.source);
+        match before {
+            Some((held, times, last)) if held.text == entry.text => {
+                *times = times.saturating_add(1);
+                *last = entry.at;
+            }
+            _ => shown.push((entry.clone(), 1, entry.at)),
+        }
+    }
+    let shown = shown.into_iter().map(|(mut entry, times, last)| {
+        if times > 1 {
+            let last = last.format("%H:%M:%S");
+            entry.text = format!("{}; {times} times, the last at {last}", entry.text);
+        }
+        entry
+    });
+    shown.collect()
 }
 
 /// Where the value crosses its target, and where there is none.

@@ -106,6 +106,19 @@ fn saturation() -> Vec<Incident> {
             ..quiet("at the maximum and content")
         },
         Incident {
+            config: format!("watch: {{ budget: 0.3 }}\n{}", small()),
+            script: vec![(10, Act::Load(840.0))],
+            expected: vec![(AtMaxCapacity, 10)],
+            fine: vec![SaturationPredicted],
+            ..quiet("at the maximum and content, and little money to look")
+        },
+        Incident {
+            config: format!("watch: {{ budget: 0.3 }}\n{}", small()),
+            script: vec![(10, Act::Load(1500.0))],
+            expected: vec![(MaxCapacitySaturated, 10)],
+            ..quiet("over the maximum, and little money to look")
+        },
+        Incident {
             config: small(),
             script: vec![(10, Act::Load(1500.0)), (12, Act::Load(500.0))],
             ..quiet("a peak of two minutes")

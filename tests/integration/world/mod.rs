@@ -120,7 +120,7 @@ impl EventSink for Recorder {
                 alert.reason,
                 alert.cause.as_deref().unwrap_or_default()
             ),
-            Event::Dropped { receiver } => format!("dropped: {receiver}"),
+            Event::Dropped { receiver, .. } => format!("dropped: {receiver}"),
             Event::WatchSkipped { queries, .. } => format!("skipped: {queries} queries"),
             Event::Reloaded { problem } => format!("reloaded: {problem:?}"),
         };
