@@ -170,6 +170,7 @@ async fn evidence(
         suspended: held.map(|t| t.suspended).unwrap_or_default(),
         running: observed.capacity(id),
         endpoint: status.or_else(|| endpoint.map(|e| e.status.clone())),
+        changed: endpoint.and_then(|e| Some((e.modified, e.details.as_ref()?.config.clone()))),
         held: held.map(|t| (t.min, t.max)),
         activities,
         alarms,

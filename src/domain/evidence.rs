@@ -90,6 +90,8 @@ pub struct Evidence {
     pub running: Option<Running>,
     /// Status of its endpoint, or of its component, now.
     pub endpoint: Option<EndpointStatus>,
+    /// When its endpoint was last changed, by whomever, and the endpoint config that is in force.
+    pub changed: Option<(DateTime<Utc>, String)>,
     /// Bounds that AWS holds now.
     pub held: Option<(Capacity, Capacity)>,
     /// Activities, and decisions not to scale.

@@ -320,6 +320,8 @@ impl WatchSnapshot {
 pub struct WatchSnapshot {
     /// When it last saw everything.
     pub at: Option<DateTime<Utc>>,
+    /// When alarms were last read: they may be older than the look, to keep to the budget.
+    pub alarms_at: Option<DateTime<Utc>>,
     /// Alarms of target tracking by name.
     pub alarms: BTreeMap<String, ObservedAlarm>,
     /// Alarms that a policy named before the last look, and that CloudWatch did not have then.

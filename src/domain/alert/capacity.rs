@@ -67,9 +67,10 @@ pub(super) fn wants_more<'a>(
 /// CloudWatch needs so long to see what a change of capacity did: three minutes, of values that come late.
 const SETTLES: TimeDelta = TimeDelta::minutes(8);
 
-/// Whether capacity has just changed.
+/// Whether capacity had just changed when alarms were read.
 fn just(changed: Option<DateTime<Utc>>, view: View<'_>) -> bool {
-    changed.is_some_and(|at| view.now.signed_duration_since(at) < SETTLES)
+    let read = view.scope.watch.alarms_at.unwrap_or(view.now);
+    changed.is_some_and(|at| read.signed_duration_since(at) < SETTLES)
 }
 
 /// Whether the alarm that makes a policy add capacity says that the threshold is kept.
@@ -130,11 +131,8 @@ pub(super) fn saturated(
         }
         let Some(point) = newest else {
             match alarm {
-                // It has not had the time to see that there is more now.
-                Some(alarm)
-                    if refused.is_none()
-                        && alarm.since.is_some_and(of_before)
-                        && just(changed, view) => {}
+                // Neither it nor AWS, which may have refused, has had the time to see that there is more now.
+                Some(alarm) if alarm.since.is_some_and(of_before) && just(changed, view) => {}
                 // The alarm alone tells that it wants more, but not how much.
                 Some(alarm) => {
                     known = true;

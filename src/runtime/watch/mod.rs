@@ -170,6 +170,7 @@ impl Watcher {
             // What could not be read keeps its last state; the problem says that it is old.
             if alarms.gap.is_none() {
                 let held = &mut scope.watch;
+                held.alarms_at = Some(now);
                 held.alarms = by_name(alarms.items);
                 held.gone = named;
                 held.gone.retain(|name| !held.alarms.contains_key(name));

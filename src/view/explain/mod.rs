@@ -22,6 +22,8 @@ pub enum Source {
     Activity,
     /// AWS's decisions not to scale.
     Refusal,
+    /// The endpoint itself: deployments and other updates.
+    Endpoint,
     /// The config's schedules.
     Schedule,
     /// What someone asks for a while.
@@ -39,6 +41,7 @@ impl Source {
             Self::Alarm => "alarm",
             Self::Activity => "activity",
             Self::Refusal => "refusal",
+            Self::Endpoint => "endpoint",
             Self::Schedule => "schedule",
             Self::Lease => "asked",
             Self::Evenkeel => "evenkeel",
@@ -107,7 +110,7 @@ pub fn explanation_text(explanation: &Explanation, paint: Paint) -> String {
         }
         let tone = match entry.source {
             Source::Refusal => Tone::Bad,
-            Source::Activity | Source::Evenkeel | Source::Lease => Tone::Change,
+            Source::Activity | Source::Endpoint | Source::Evenkeel | Source::Lease => Tone::Change,
             Source::Metric | Source::Alarm | Source::Schedule => Tone::Dim,
         };
         let source = paint.paint(tone, &format!("{:<9}", entry.source.label()));

@@ -94,6 +94,7 @@ fn evidence(values: &[f64]) -> Evidence {
             desired: Some(capacity(5)),
         }),
         endpoint: Some(EndpointStatus::InService),
+        changed: None,
         held: Some((capacity(1), capacity(5))),
         activities: Vec::new(),
         alarms: vec![alarm("High", &[]), alarm("Low", &[])],
@@ -265,4 +266,19 @@ fn the_timeline_says_whose_a_change_of_bounds_was() {
     evidence.journal = None;
     let text = explanation_text(&explain(&evidence, at(0), at(60)), Paint::Plain);
     assert!(!text.contains("by evenkeel"), "nobody can tell: {text}");
+}
+
+#[test]
+fn a_deployment_is_told_and_scaling_is_not_taken_for_one() {
+    let mut evidence = evidence(&[]);
+    evidence.changed = Some((at(20), "v2".to_owned()));
+    let text = explanation_text(&explain(&evidence, at(0), at(60)), Paint::Plain);
+    assert!(
+        text.contains("08:20:00  endpoint  it was changed, and not by scaling"),
+        "{text}"
+    );
+    let what = "Setting desired instance count to 5.";
+    evidence.activities = vec![activity(15, Some(4), what, "monitor alarm", vec![])];
+    let text = explanation_text(&explain(&evidence, at(0), at(60)), Paint::Plain);
+    assert!(!text.contains("it was changed"), "{text}");
 }

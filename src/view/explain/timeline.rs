@@ -29,6 +29,7 @@ pub(super) fn timeline(
     entries.extend(alarms(evidence));
     entries.extend(evidence.activities.iter().map(|a| activity(a, evidence)));
     entries.extend(schedules(evidence, from, until));
+    entries.extend(endpoint(evidence));
     entries.extend(leases(evidence));
     let journal = evidence.journal.iter().flatten();
     entries.extend(journal.map(written));
@@ -251,6 +252,30 @@ fn schedules(evidence: &Evidence, from: DateTime<Utc>, until: DateTime<Utc>) -> 
         at = next;
     }
     entries
+}
+
+/// The last change of the endpoint, where no scaling explains it. AWS keeps no other.
+fn endpoint(evidence: &Evidence) -> Option<Entry> {
+    let (at, config) = evidence.changed.as_ref()?;
+    let scaled = |activity: &Activity| {
+        let begins = activity
+            .started
+            .checked_sub_signed(SAME)
+            .unwrap_or(activity.started);
+        let ends = activity.ended.and_then(|end| end.checked_add_signed(SAME));
+        activity.not_scaled.is_empty() && begins <= *at && ends.is_none_or(|end| *at <= end)
+    };
+    if evidence.activities.iter().any(scaled) {
+        return None;
+    }
+    let text = format!(
+        "it was changed, and not by scaling: a deployment or another update; config `{config}` is in force"
+    );
+    Some(Entry {
+        at: *at,
+        source: Source::Endpoint,
+        text,
+    })
 }
 
 fn leases(evidence: &Evidence) -> Vec<Entry> {

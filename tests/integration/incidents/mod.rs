@@ -71,6 +71,8 @@ pub struct Told {
     pub fired: f64,
     /// Minutes after the beginning since which it holds, as AWS tells it.
     pub since: f64,
+    /// What it said first.
+    pub reason: String,
     /// How often it fired.
     pub times: usize,
 }
@@ -178,6 +180,7 @@ pub async fn run(incident: &Incident) -> Vec<Told> {
                         kind: key.kind,
                         fired,
                         since: minutes(alert.since),
+                        reason: alert.reason.clone(),
                         times: 1,
                     });
                     if fired > held.fired + 0.01 && held.times == 1 {
@@ -253,9 +256,12 @@ fn all_is_told_and_nothing_else(half: usize) {
             ..
         } = verdict;
         if !(missed.is_empty() && false_alarms.is_empty() && flapped.is_empty()) {
+            let say = |t: &Told| format!("{} at {:.1}: {}", t.kind, t.fired, t.reason);
+            let said: Vec<String> = told.iter().map(say).collect();
             faults.push(format!(
-                "{}: missed {missed:?}, false {false_alarms:?}, twice {flapped:?}",
-                incident.name
+                "{}: missed {missed:?}, false {false_alarms:?}, twice {flapped:?}; it said: {}",
+                incident.name,
+                said.join("; ")
             ));
         }
     }
