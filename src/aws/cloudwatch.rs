@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::{
-    AlarmHistoryItem, Dimension, Metric, MetricAlarm, MetricDataQuery, MetricDataResult, MetricStat,
+    AlarmHistoryItem, AlarmMuteRuleStatus, Dimension, Metric, MetricAlarm, MetricDataQuery,
+    MetricDataResult, MetricStat,
 };
 use chrono::{DateTime, Utc};
 
@@ -37,6 +38,8 @@ impl CloudWatch {
 
 /// AWS's largest page; the default is 50.
 const PAGE: i32 = 100;
+/// Active mute rules that are looked into at the most; each is a call.
+const MOST_MUTE_RULES: usize = 50;
 /// CloudWatch's limit, and with it one page.
 const NAMES_PER_CALL: usize = 100;
 
@@ -190,6 +193,45 @@ impl AlarmApi for CloudWatch {
             }
         }
         Listing::complete(items)
+    }
+
+    async fn muted(&self) -> Listing<String> {
+        const LIST: &str = "ListAlarmMuteRules";
+        let rules = turn(LIST, |token| async {
+            let page = self
+                .client
+                .list_alarm_mute_rules()
+                .statuses(AlarmMuteRuleStatus::Active)
+                .set_next_token(token)
+                .send()
+                .await
+                .map_err(|error| classify(LIST, &error))?;
+            let arns = page.alarm_mute_rule_summaries().iter();
+            let names = arns.filter_map(|rule| rule.alarm_mute_rule_arn()?.rsplit(':').next());
+            let items: Vec<String> = names.map(str::to_owned).collect();
+            Ok((items, page.next_token))
+        })
+        .await;
+        let mut muted = Listing {
+            items: Vec::new(),
+            gap: rules.gap,
+        };
+        for name in rules.items.into_iter().take(MOST_MUTE_RULES) {
+            let rule = self.client.get_alarm_mute_rule().alarm_mute_rule_name(name);
+            match rule.send().await {
+                Ok(rule) => {
+                    let targets = rule.mute_targets();
+                    muted
+                        .items
+                        .extend(targets.into_iter().flat_map(|t| t.alarm_names().to_vec()));
+                }
+                Err(error) => {
+                    let error = classify("GetAlarmMuteRule", &error);
+                    muted.gap = muted.gap.or(Some(error));
+                }
+            }
+        }
+        muted
     }
 
     async fn history(

@@ -324,6 +324,8 @@ pub struct WatchSnapshot {
     pub alarms_at: Option<DateTime<Utc>>,
     /// Alarms of target tracking by name.
     pub alarms: BTreeMap<String, ObservedAlarm>,
+    /// Alarms that mute rules keep from doing anything.
+    pub muted: BTreeSet<String>,
     /// Alarms that a policy named before the last look, and that CloudWatch did not have then.
     pub gone: BTreeSet<String>,
     /// The newest mature value of each declared policy's metric.

@@ -31,6 +31,9 @@ pub trait AlarmApi: Debug + Send + Sync {
     /// The alarms of these names that exist.
     async fn alarms_named(&self, names: &[String]) -> Listing<ObservedAlarm>;
 
+    /// Names of the alarms that mute rules keep from doing anything now.
+    async fn muted(&self) -> Listing<String>;
+
     /// What happened to an alarm between two instants, newest first, at most `limit` entries. CloudWatch keeps it for
     /// weeks, also of alarms that are gone.
     async fn history(

@@ -60,7 +60,9 @@ fn reads(fleet: &DesiredFleet) -> Vec<&'static str> {
         // Whose a registration is, for `plan` and for what is removed.
         "application-autoscaling:ListTagsForResource",
         "cloudwatch:DescribeAlarms",
+        "cloudwatch:GetAlarmMuteRule",
         "cloudwatch:GetMetricData",
+        "cloudwatch:ListAlarmMuteRules",
         "sagemaker:DescribeEndpoint",
         "sagemaker:DescribeEndpointConfig",
         "sagemaker:ListEndpoints",

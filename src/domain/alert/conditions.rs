@@ -307,6 +307,7 @@ fn alarm_tampered(target: &TargetSnapshot, view: View<'_>) -> Condition {
                 None if view.scope.watch.gone.contains(name) => "was deleted",
                 Some(alarm) if !alarm.actions_enabled => "has its actions switched off",
                 Some(alarm) if alarm.actions.is_empty() => "triggers nothing any more",
+                Some(_) if view.scope.watch.muted.contains(name) => "is muted by a mute rule",
                 _ => continue,
             };
             faults.push(format!(

@@ -47,6 +47,7 @@ pub struct Watcher {
     /// Dollars a month that it may spend.
     monthly_limit: Option<f64>,
     alarms_read: Option<DateTime<Utc>>,
+    mutes_read: Option<DateTime<Utc>>,
     /// Calls that the last lists of alarms took.
     alarm_calls: usize,
     /// Whether the last look left something out for want of money.
@@ -59,6 +60,8 @@ const FIRST_LOOK_BACK: TimeDelta = TimeDelta::hours(6);
 const OVERLAP: TimeDelta = TimeDelta::minutes(10);
 /// A bound on what one look reads.
 const MOST_ACTIVITIES: usize = 1000;
+/// Mute rules are read so often: they are rare, and last.
+const MUTES_EVERY: TimeDelta = TimeDelta::minutes(5);
 /// Alarms of a page.
 const ALARMS_PER_PAGE: usize = 100;
 /// Alarms are read so often whatever the budget says: without them nothing is seen.
@@ -91,6 +94,7 @@ impl Watcher {
             allowance: None,
             monthly_limit: None,
             alarms_read: None,
+            mutes_read: None,
             alarm_calls: 0,
             skips: false,
         }
@@ -163,6 +167,16 @@ impl Watcher {
             allowance.spend(calls_dollars(calls));
         }
         self.alarms_read = Some(now);
+        let look_again =
+            |at: DateTime<Utc>| at > now || now.signed_duration_since(at) >= MUTES_EVERY;
+        let muted = if self.mutes_read.is_none_or(look_again) {
+            self.mutes_read = Some(now);
+            Some(self.ports.alarms.muted().await)
+        } else {
+            None
+        };
+        // Who may not read mute rules sees everything else.
+        let muted = muted.filter(|listing| listing.gap.is_none());
         self.alarm_calls = calls;
         let alarms = both(both(alarms, ours), adopted);
         let problem = self.tell_failure("alarms", alarms.gap.as_ref());
@@ -170,6 +184,9 @@ impl Watcher {
             // What could not be read keeps its last state; the problem says that it is old.
             if alarms.gap.is_none() {
                 let held = &mut scope.watch;
+                if let Some(muted) = muted {
+                    held.muted = muted.items.into_iter().collect();
+                }
                 held.alarms_at = Some(now);
                 held.alarms = by_name(alarms.items);
                 held.gone = named;

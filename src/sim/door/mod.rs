@@ -17,8 +17,8 @@ use super::engine::api::{
     AlarmHistoryItem, AlarmNames, DeleteScalingPolicy, DeleteScheduledAction,
     DeregisterScalableTarget, DescribeAlarmHistory, DescribeAlarms, DescribeScalableTargets,
     DescribeScalingActivities, DescribeScalingPolicies, DescribeScheduledActions, GetMetricData,
-    MetricDataResult, PutMetricAlarm, PutScalingPolicy, PutScheduledAction, RegisterScalableTarget,
-    ResourceArnOnly,
+    ListAlarmMuteRules, MetricDataResult, NamedMuteRule, PutMetricAlarm, PutScalingPolicy,
+    PutScheduledAction, RegisterScalableTarget, ResourceArnOnly,
 };
 use super::engine::{ApiError as EngineError, World};
 use super::sandbox::{Sandbox, to_instant, to_time};
@@ -422,6 +422,33 @@ impl AlarmApi for Door {
             }
         }
         Listing::complete(items)
+    }
+
+    async fn muted(&self) -> Listing<String> {
+        let active = ListAlarmMuteRules {
+            statuses: Some(vec!["ACTIVE".to_owned()]),
+            ..ListAlarmMuteRules::default()
+        };
+        let rules = self.call(CLOUDWATCH, "ListAlarmMuteRules", |world| {
+            world.list_alarm_mute_rules(&active)
+        });
+        let mut names = Vec::new();
+        for rule in rules.into_iter().flat_map(|r| r.alarm_mute_rule_summaries) {
+            let name = rule
+                .alarm_mute_rule_arn
+                .rsplit(':')
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            let named = NamedMuteRule {
+                alarm_mute_rule_name: name,
+            };
+            let rule = self.call(CLOUDWATCH, "GetAlarmMuteRule", |world| {
+                world.get_alarm_mute_rule(&named)
+            });
+            names.extend(rule.into_iter().flat_map(|r| r.mute_targets.alarm_names));
+        }
+        Listing::complete(names)
     }
 
     async fn history(

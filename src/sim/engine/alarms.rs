@@ -7,6 +7,7 @@ use super::alarm::{
     Alarm, AlarmEvent, AlarmState, HistoryItem, QueryKind, Signal, StateReason, View, Watched,
 };
 use super::missing::Judgement;
+use super::mute::MuteRule;
 use super::series::Metrics;
 use super::time::{Instant, Span};
 
@@ -26,6 +27,8 @@ pub(crate) struct Alarms {
     history: VecDeque<HistoryItem>,
     /// Alarms with periods below a minute; without any, time moves in minutes.
     fast: usize,
+    /// Rules that mute alarms, by name.
+    pub(crate) mutes: BTreeMap<String, MuteRule>,
 }
 
 impl Alarms {
@@ -150,6 +153,10 @@ impl Alarms {
                 self.history.push_back(transition(alarm, state, view));
             }
             let is_first = alarm.last_action.is_none();
+            let mut mutes = self.mutes.values().filter(|rule| rule.is_active(view.now));
+            if mutes.any(|rule| rule.targets.contains(&*alarm.name)) {
+                continue;
+            }
             if let Some(signal) = due_signal(alarm, view) {
                 let wish = |policy: &usize| Wish {
                     alarm: index,

@@ -32,6 +32,7 @@ mod machine;
 mod math;
 mod meter;
 mod missing;
+mod mute;
 mod options;
 mod queue;
 mod resource;

@@ -106,6 +106,10 @@ fn call_cloudwatch(world: &mut World, operation: &str, body: Value) -> Result<Va
         "EnableAlarmActions" => run(body, |r| world.set_alarm_actions(&r, true)),
         "DisableAlarmActions" => run(body, |r| world.set_alarm_actions(&r, false)),
         "DescribeAlarmHistory" => run(body, |r| world.describe_alarm_history(&r)),
+        "PutAlarmMuteRule" => run(body, |r| world.put_alarm_mute_rule(&r)),
+        "GetAlarmMuteRule" => run(body, |r| world.get_alarm_mute_rule(&r)),
+        "ListAlarmMuteRules" => run(body, |r| world.list_alarm_mute_rules(&r)),
+        "DeleteAlarmMuteRule" => run(body, |r| world.delete_alarm_mute_rule(&r)),
         "SetAlarmState" => run(body, |r| world.set_alarm_state(&r)),
         _ => Err(ApiError::unknown_operation()),
     }

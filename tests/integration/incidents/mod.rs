@@ -33,6 +33,8 @@ pub enum Act {
     DisableAlarm,
     /// Somebody deletes the first alarm.
     DeleteAlarm,
+    /// Somebody mutes the first alarm for two hours.
+    Mute,
     /// Somebody suspends scaling out.
     Suspend,
     /// Somebody sets other bounds.
@@ -105,6 +107,14 @@ fn act(world: &World, act: &Act, incident: &Incident) {
                 "DeleteAlarms",
                 json!({ "AlarmNames": [alarm()] }),
             );
+        }
+        Act::Mute => {
+            let from = world.clock.now().format("%Y-%m-%dT%H:%M");
+            let rule = json!({
+                "Name": "quiet", "MuteTargets": { "AlarmNames": [alarm()] },
+                "Rule": { "Schedule": { "Expression": format!("at({from})"), "Duration": "PT2H" } },
+            });
+            world.call(Service::CloudWatch, "PutAlarmMuteRule", rule);
         }
         Act::Suspend => {
             let query = request(json!({

@@ -309,6 +309,11 @@ fn people() -> Vec<Incident> {
             ..quiet("an alarm that was deleted")
         },
         Incident {
+            script: vec![(10, Act::Mute)],
+            expected: vec![(AlarmTampered, 10)],
+            ..quiet("an alarm that was muted")
+        },
+        Incident {
             script: vec![(10, Act::DeleteAlarm)],
             ..quiet("an alarm that was deleted and mended")
         },

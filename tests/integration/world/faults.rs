@@ -284,6 +284,10 @@ impl AlarmApi for Faults {
         self.listing("DescribeAlarms", listing)
     }
 
+    async fn muted(&self) -> Listing<String> {
+        self.listing("ListAlarmMuteRules", self.inner.alarms.muted().await)
+    }
+
     async fn history(
         &self,
         name: &str,

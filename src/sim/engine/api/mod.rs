@@ -14,6 +14,7 @@ mod endpoint_shapes;
 mod endpoints;
 mod metric_shapes;
 mod metrics;
+mod mute_rules;
 mod page;
 mod policies;
 mod policy_spec;
@@ -55,6 +56,10 @@ pub(crate) use endpoints::in_progress;
 pub use metric_shapes::{
     Dimension, GetMetricData, GetMetricDataResponse, ListMetrics, ListMetricsResponse, Metric,
     MetricDataQuery, MetricDataResult, MetricStat, PutMetricData,
+};
+pub use mute_rules::{
+    AlarmMuteRuleSummary, GetAlarmMuteRuleResponse, ListAlarmMuteRules, ListAlarmMuteRulesResponse,
+    MuteSchedule, MuteTargets, NamedMuteRule, PutAlarmMuteRule, Rule,
 };
 pub use policies::{
     AlarmReference, DeleteScalingPolicy, DescribeScalingPolicies, DescribeScalingPoliciesResponse,
