@@ -78,14 +78,10 @@ class Explain(unittest.TestCase):
             ScalableDimension="sagemaker:variant:DesiredInstanceCount", MinCapacity=4, MaxCapacity=6,
         )  # fmt: skip
         # The endpoint is busy with that at first.
-        eventually(lambda: self.sandbox.advance(60) or "mended" in self.daemon.text("err"))
+        eventually(lambda: self.sandbox.advance(60) or "set bounds 1..3" in self.daemon.text("err"))
 
-        def both():
-            texts = [e["text"] for e in self.explain()["timeline"]]
-            foreign = [t for t in texts if "minimum capacity was set to 4" in t]
-            return foreign and any("not by evenkeel" in t for t in foreign)
-
-        eventually(both, lambda: json.dumps(self.explain(), indent=1))
+        ours = [e["text"] for e in self.explain()["timeline"] if e["source"] == "evenkeel"]
+        self.assertTrue(any("set bounds 1..3" in text and "AWS holds bounds 4..6" in text for text in ours), ours)
         text = self.run_command("explain", RESOURCE, "--since", "2h")
         self.assertEqual(text.returncode, 0, text.stderr)
         self.assertIn(f"{RESOURCE} from ", text.stdout)

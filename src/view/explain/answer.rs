@@ -213,7 +213,10 @@ fn why(evidence: &Evidence, views: &[View<'_>], at: DateTime<Utc>) -> String {
         let ended = a.ended.filter(|end| at.signed_duration_since(*end) < JUST);
         ended.is_some() && a.status == ActivityStatus::Successful
     };
-    if let Some(activity) = last.filter(just) {
+    // What AWS decided after it says more.
+    let decided =
+        |a: &&Activity| refusal.is_some_and(|r| a.ended.is_some_and(|end| r.started >= end));
+    if let Some(activity) = last.filter(just).filter(|a| !decided(a)) {
         let when = activity.started.format(TIME);
         return format!("It had just scaled: {when}: {}.", activity_line(activity));
     }
