@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::build;
 use crate::domain::{Bounds, Capacity, EndpointName, Expression, Zone};
 
 /// Keeps Amazon SageMaker endpoints at the right size.
@@ -16,7 +17,8 @@ use crate::domain::{Bounds, Capacity, EndpointName, Expression, Zone};
 #[derive(Debug, Parser)]
 #[command(
     name = "evenkeel",
-    version,
+    version = build::VERSION,
+    long_version = build::LONG_VERSION,
     after_help = "Examples:\n  \
         evenkeel demo                                        everything on this machine, no AWS account\n  \
         evenkeel validate --config config/evenkeel.yaml      all mistakes of a config at once\n  \
@@ -181,6 +183,43 @@ pub enum Command {
         #[arg(long, value_name = "ARN")]
         assume_role: Option<String>,
     },
+    /// Write a config to begin with: every endpoint that the credentials can see, in observe mode.
+    #[command(
+        after_help = "What is registered is written as it stands, with what the lint objects to as comments. For the \
+            rest there are proposals: bounds from what runs, targets from the load of the last day.\n\n\
+            Example:\n  evenkeel init --region us-west-2 --out evenkeel.yaml\n  \
+            evenkeel plan --config evenkeel.yaml"
+    )]
+    Init(InitOptions),
+    /// Take everything out of AWS that evenkeel made, after showing it.
+    #[command(
+        after_help = "Registrations with its tag go, with their policies; elsewhere its policies, alarms and scheduled \
+            actions; holds and overrides end. Capacity stays where it is. What others made stays.\n\n\
+            Example:\n  evenkeel remove --config evenkeel.yaml\n  evenkeel remove --target 'chat*' --yes"
+    )]
+    Remove {
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Print the completions of a shell.
+    #[command(
+        after_help = "Example:\n  evenkeel completions bash > /etc/bash_completion.d/evenkeel"
+    )]
+    Completions {
+        /// Which shell.
+        #[arg(value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one for each command.
+    #[command(
+        after_help = "Example:\n  evenkeel man | man -l -\n  evenkeel man /usr/share/man/man1"
+    )]
+    Man {
+        /// A directory that exists; all pages are written there.
+        #[arg(value_name = "DIRECTORY")]
+        directory: Option<PathBuf>,
+    },
     /// Write config for what other tools keep: ACK manifests, and calls or answers of the AWS CLI as JSON.
     #[command(
         after_help = "Example:\n  aws application-autoscaling describe-scaling-policies --service-namespace sagemaker \
@@ -266,6 +305,23 @@ pub struct Health {
     /// Where it listens, instead of `daemon.http.listen` of the config.
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub listen: Option<SocketAddr>,
+    /// It serves TLS; known from the config, unless --listen says where it listens.
+    #[arg(long)]
+    pub tls: bool,
+}
+
+/// Options of `init`.
+#[derive(Debug, Clone, Args)]
+pub struct InitOptions {
+    /// The region; else that of the environment.
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+    /// A role to assume.
+    #[arg(long, value_name = "ARN")]
+    pub assume_role: Option<String>,
+    /// Write here instead of to standard output; a file that exists is not written over.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// Options of `explain`.

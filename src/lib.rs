@@ -3,6 +3,7 @@
 pub mod adopt;
 pub mod app;
 pub mod aws;
+pub mod build;
 pub mod cli;
 pub mod config;
 pub mod domain;

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 /// Which rooms a room may name. Arrows point inward; siblings meet only in `app`.
 ///
 /// `http`, `view` and `num` are inner rooms: they know nothing of AWS, the runtime or the pages.
-const ROOMS: [(&str, &[&str]); 16] = [
-    ("adopt", &["config", "domain"]),
+const ROOMS: [(&str, &[&str]); 17] = [
+    ("adopt", &["config", "domain", "num"]),
+    ("build", &[]),
     ("num", &[]),
     ("domain", &["num"]),
     ("view", &["domain"]),
@@ -19,14 +20,15 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("sim/engine", &["num"]),
     ("sim", &["domain", "ports", "http", "num"]),
     ("runtime", &["domain", "ports"]),
-    ("telemetry", &["domain", "ports", "view", "num"]),
+    ("telemetry", &["build", "domain", "ports", "view", "num"]),
     ("web", &["domain", "ports", "http", "view"]),
-    ("cli", &["domain"]),
+    ("cli", &["build", "domain"]),
     (
         "app",
         &[
             "adopt",
             "aws",
+            "build",
             "cli",
             "config",
             "domain",

@@ -4,6 +4,7 @@
 //! stays in AWS as it is.
 
 mod files;
+mod propose;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,10 +14,13 @@ use crate::config::target_shape;
 use crate::domain::{
     Bounds, BoundsError, DesiredTarget, Expression, Manage, NameError, Observation, ObservedPolicy,
     ObservedPolicyKind, ObservedSchedule, ObservedTarget, OwnerName, Policy, PolicyKind,
-    PolicyName, Runner, Schedule, StepPolicy, StepScaling, When, Zone, ZoneError, alarm_name, lint,
+    PolicyName, Runner, Schedule, StepPolicy, StepScaling, When, Zone, ZoneError, alarm_name,
 };
 
+use propose::objections;
+
 pub use files::{Call, Operation, read_calls};
+pub use propose::{Load, Loads, Proposable, load, proposable, propose};
 
 /// A target that was found, and what is to be said about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,15 +103,7 @@ fn adopt_target(held: &ObservedTarget, observed: &Observation) -> (Adopted, Vec<
         schedules: Vec::new(),
         policies,
     };
-    remarks.extend(lint(&target).into_iter().map(|finding| {
-        let policy = finding.policy.map(|name| format!("policy `{name}`: "));
-        let (what, remedy) = (finding.what, finding.rule.remedy());
-        format!(
-            "{}{what} ({}: {remedy})",
-            policy.unwrap_or_default(),
-            finding.rule
-        )
-    }));
+    remarks.extend(objections(&target, observed));
     (Adopted { target, remarks }, left)
 }
 
@@ -245,13 +241,12 @@ fn adopt_step(
     })
 }
 
-/// The config, as a file.
+/// The config, as a file that begins with `head`.
 ///
 /// # Errors
 /// A sentence when a value can not be written, which is a fault of this program.
-pub fn write(found: &Found, origin: &str) -> Result<String, String> {
-    let mut text =
-        format!("# {origin}\n# Check it with `evenkeel plan`: it should find nothing to change.\n");
+pub fn write(found: &Found, head: &str) -> Result<String, String> {
+    let mut text = head.to_owned();
     for line in &found.left_out {
         text.push_str(&comment("", line));
     }

@@ -16,18 +16,20 @@ use super::stand_in::stand_in;
 use crate::adopt::{Call, Found, Operation, adopt, read_calls, write};
 use crate::aws::{ScopeOptions, connect};
 use crate::cli::{Common, Output};
-use crate::domain::{Bounds, DesiredFleet, Dimension, Glob, Observation, ObservedSchedule};
-use crate::ports::{Clock, NoRequestLog, RequestLog, ScopePorts};
+use crate::domain::{
+    Bounds, DesiredFleet, Dimension, Gap, Glob, Observation, ObservedSchedule, Part,
+};
+use crate::ports::{ApiError, Clock, NoRequestLog, RequestLog, ScopePorts};
 use crate::runtime::{Observer, SystemClock};
 use crate::sim::engine::{Options, World};
 use crate::sim::wire::{Service, call};
 use crate::sim::{Door, Sandbox, SandboxClock, to_instant};
 
 /// Calls of an import take this long at the most, each.
-const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Options of other commands that would be passed over in silence.
-fn refuse_what_means_nothing(common: &Common, command: &str) -> Result<(), Failure> {
+pub(super) fn refuse_what_means_nothing(common: &Common, command: &str) -> Result<(), Failure> {
     let why = if common.scope.is_some() {
         "--scope: there is no config to have scopes"
     } else if common.output == Output::Json {
@@ -39,7 +41,7 @@ fn refuse_what_means_nothing(common: &Common, command: &str) -> Result<(), Failu
 }
 
 /// Keeps what `--target` selects.
-fn select(found: &mut Found, common: &Common) -> Result<(), Failure> {
+pub(super) fn select(found: &mut Found, common: &Common) -> Result<(), Failure> {
     let Some(glob) = &common.target else {
         return Ok(());
     };
@@ -93,7 +95,9 @@ pub(super) async fn import(
 }
 
 fn print(found: &Found, origin: &str, console: Console) -> Result<u8, Failure> {
-    console.out(&write(found, origin).map_err(Failure::Internal)?);
+    let head =
+        format!("# {origin}\n# Check it with `evenkeel plan`: it should find nothing to change.\n");
+    console.out(&write(found, &head).map_err(Failure::Internal)?);
     let all = || found.targets.iter().map(|adopted| &adopted.target);
     let policies: usize = all().map(|target| target.policies.len()).sum();
     let schedules: usize = all().map(|target| target.schedules.len()).sum();
@@ -108,28 +112,32 @@ fn print(found: &Found, origin: &str, console: Console) -> Result<u8, Failure> {
 /// Everything, with all alarms, as those of step policies are called anything, and the scheduled actions.
 async fn look(ports: &ScopePorts, now: DateTime<Utc>) -> (Observation, Vec<ObservedSchedule>) {
     let nothing = DesiredFleet::empty(crate::domain::ScopeName::any());
-    let look = Observer::new(ports.clone()).observe(&nothing, now).await;
-    let mut observed = look.observed;
+    let mut observed = Observer::new(ports.clone())
+        .observe(&nothing, now)
+        .await
+        .observed;
+    let scheduled = all_alarms_and_schedules(ports, &mut observed).await;
+    (observed, scheduled)
+}
+
+/// Reads all alarms of the account into an observation, and all scheduled actions.
+pub(super) async fn all_alarms_and_schedules(
+    ports: &ScopePorts,
+    observed: &mut Observation,
+) -> Vec<ObservedSchedule> {
+    let mut gap = |part, error: Option<ApiError>| {
+        observed.gaps.extend(error.map(|error| Gap {
+            part,
+            why: error.to_string(),
+        }));
+    };
     let alarms = ports.alarms.alarms("").await;
-    if let Some(error) = alarms.gap {
-        observed.gaps.push(crate::domain::Gap {
-            part: crate::domain::Part::Alarms,
-            why: error.to_string(),
-        });
-    }
-    observed.alarms = alarms
-        .items
-        .into_iter()
-        .map(|a| (a.name.clone(), a))
-        .collect();
     let scheduled = ports.scaling.scheduled_actions().await;
-    if let Some(error) = scheduled.gap {
-        observed.gaps.push(crate::domain::Gap {
-            part: crate::domain::Part::Schedules,
-            why: error.to_string(),
-        });
-    }
-    (observed, scheduled.items)
+    gap(Part::Alarms, alarms.gap);
+    gap(Part::Schedules, scheduled.gap);
+    let named = alarms.items.into_iter();
+    observed.alarms = named.map(|alarm| (alarm.name.clone(), alarm)).collect();
+    scheduled.items
 }
 
 /// Writes config for what files of other tools say. The calls that they stand for are made against a simulated AWS,

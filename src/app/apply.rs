@@ -13,8 +13,8 @@ use super::failure::{FAILED, Failure};
 use super::inspect::{Looked, any_held, look, print_plans, violations, warn_of_gaps};
 use crate::cli::Common;
 use crate::config::Config;
-use crate::domain::{Mode, Safety, ScopeName, check};
-use crate::ports::{Event, EventSink};
+use crate::domain::{CheckedPlan, Mode, Safety, ScopeName, check};
+use crate::ports::{Event, EventSink, ScopePorts};
 use crate::runtime::{Dues, Executed, Executor, execute};
 use crate::view::action_line;
 
@@ -128,10 +128,21 @@ pub(super) async fn execute_scope(
 ) -> Result<Executed, Failure> {
     let checked = check(scope.plan.clone(), &scope.fleet, &scope.observed, safety)
         .map_err(|_| Failure::Internal("a plan was accepted, and then refused".to_owned()))?;
+    Ok(execute_checked(config, common, (name, &scope.ports), &checked, console).await)
+}
+
+/// Executes a plan that was checked, and prints each write.
+pub(super) async fn execute_checked(
+    config: &Config,
+    common: &Common,
+    (name, ports): (&ScopeName, &ScopePorts),
+    checked: &CheckedPlan,
+    console: Console,
+) -> Executed {
     let (clock, _) = clock_for(config, common).await;
     let events: Arc<dyn EventSink> = Arc::new(Printer(console));
     let executor = Executor {
-        ports: &scope.ports,
+        ports,
         clock: &clock,
         events: &events,
         scope: name,
@@ -141,5 +152,5 @@ pub(super) async fn execute_scope(
         left_alone: &BTreeMap::new(),
         backoff: Duration::ZERO,
     };
-    Ok(execute(&checked, executor, &CancellationToken::new()).await)
+    execute(checked, executor, &CancellationToken::new()).await
 }

@@ -33,8 +33,17 @@ pub(super) async fn clock_for(
     config: &Config,
     common: &Common,
 ) -> (Arc<dyn Clock>, Option<Followed>) {
+    follow_if_sandbox(sandbox_url(config, common)).await
+}
+
+/// The same where there is no config, and at most one server that is not AWS.
+pub(super) async fn clock_at(endpoint_url: Option<&str>) -> Arc<dyn Clock> {
+    follow_if_sandbox(endpoint_url.map(clock_page)).await.0
+}
+
+async fn follow_if_sandbox(page: Option<String>) -> (Arc<dyn Clock>, Option<Followed>) {
     let real: Arc<dyn Clock> = Arc::new(SystemClock);
-    let Some(url) = sandbox_url(config, common) else {
+    let Some(url) = page else {
         return (real, None);
     };
     let Some((now, speed)) = sandbox_time(&url).await else {
@@ -75,7 +84,11 @@ fn sandbox_url(config: &Config, common: &Common) -> Option<String> {
     if urls.any(|other| other.as_ref() != Some(&first)) {
         return None;
     }
-    Some(format!("{}/_sandbox/clock", first.trim_end_matches('/')))
+    Some(clock_page(&first))
+}
+
+fn clock_page(endpoint_url: &str) -> String {
+    format!("{}/_sandbox/clock", endpoint_url.trim_end_matches('/'))
 }
 
 async fn sandbox_time(page: &str) -> Option<(DateTime<Utc>, f64)> {

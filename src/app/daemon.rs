@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::access::{self, Door};
 use super::clock::{clock_for, follow};
 use super::connect::{connect_scopes, load_config};
 use super::console::Console;
@@ -54,6 +55,7 @@ pub(super) struct Daemon {
     settings: watch::Sender<Arc<Settings>>,
     memory: Arc<dyn AlertMemory>,
     manager: Arc<dyn ServiceManager>,
+    door: Arc<Door>,
     nudges: Vec<mpsc::Sender<PassReason>>,
     clock: Arc<dyn Clock>,
     config: Config,
@@ -132,6 +134,7 @@ impl Daemon {
         let all = connect_scopes(&config, &common, &log).await?;
         let now = clock.now();
         let current = whole_settings(&config, now).map_err(Failure::Config)?;
+        let door = Arc::new(Door::new(&config.daemon).map_err(Failure::Config)?);
         let directory = state_directory(&config);
         let memory = memory(directory.as_deref())?;
         let board = Arc::new(Board::new(now, current.mode, config.scopes.keys().cloned()));
@@ -146,6 +149,7 @@ impl Daemon {
             settings,
             memory,
             manager: Arc::new(Systemd),
+            door,
             nudges: Vec::new(),
             clock,
             config,
@@ -162,8 +166,14 @@ impl Daemon {
         let scrape: Scrape = Arc::new(move |fleet| counted.scrape(fleet, clock.now()));
         let pages = Arc::new(Pages::new(daemon.board.subscribe(), heartbeats, scrape));
         let stop = supervisor.root().child_token();
+        let access = daemon.door.subscribe();
         supervisor.spawn("http", async move {
-            serve(listener, pages, Limits::default(), stop).await;
+            serve(listener, pages, Limits::default(), access, stop).await;
+            Ok(())
+        });
+        let (door, stop) = (Arc::clone(&daemon.door), supervisor.root().child_token());
+        supervisor.spawn("certificate and token", async move {
+            door.follow(stop).await;
             Ok(())
         });
         Ok(daemon)
@@ -313,12 +323,14 @@ impl Daemon {
         let outcome = load_config(&self.common)
             .map_err(|failure| failure.to_string())
             .and_then(|config| {
-                self.accept(&config).and_then(|()| {
-                    whole_settings(&config, now).map_err(|problems| problems.to_string())
-                })
+                self.accept(&config)?;
+                let text = |problems: Problems| problems.to_string();
+                let access = access::read(&config.daemon).map_err(text)?;
+                Ok((whole_settings(&config, now).map_err(text)?, access))
             });
         match outcome {
-            Ok(fresh) => {
+            Ok((fresh, access)) => {
+                self.door.replace(access);
                 let declared = fresh.fleets.values();
                 let targets: usize = declared.map(|f| f.targets.len() + f.selections.len()).sum();
                 let mode = fresh.mode;
@@ -474,6 +486,7 @@ pub(super) async fn run(common: &Common, options: &Run, console: Console) -> Res
         });
     }
     let (targets, mode) = (config.target_count(), config.daemon.mode);
+    let scheme = config.daemon.tls.as_ref().map_or("http", |_| "https");
     let selections = config.selection_count();
     let parts = Parts {
         config,
@@ -489,7 +502,7 @@ pub(super) async fn run(common: &Common, options: &Run, console: Console) -> Res
         n => format!(" and {n} selections"),
     };
     info!(
-        "supervising {targets} targets{selections} in {} mode; status page on http://{}/",
+        "supervising {targets} targets{selections} in {} mode; status page on {scheme}://{}/",
         mode.label(),
         daemon.address
     );

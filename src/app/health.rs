@@ -3,13 +3,25 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use hyper::StatusCode;
+use hyper::body::Bytes;
+
 use super::connect::load_config;
 use super::console::Console;
 use super::failure::{FAILED, Failure};
 use crate::cli::{Common, Health};
-use crate::http::get;
+use crate::http::{GetError, get_from_self};
 
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What a daemon is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Life {
+    /// Whether its loops tick.
+    Alive,
+    /// Whether it has seen AWS.
+    Ready,
+}
 
 /// Asks the daemon's own page.
 pub(super) async fn health(
@@ -17,26 +29,37 @@ pub(super) async fn health(
     options: &Health,
     console: Console,
 ) -> Result<u8, Failure> {
-    let address = match options.listen {
-        Some(address) => address,
-        None => load_config(common)?.daemon.listen,
+    let (address, tls) = match options.listen {
+        Some(address) => (address, options.tls),
+        None => {
+            let daemon = load_config(common)?.daemon;
+            (daemon.listen, options.tls || daemon.tls.is_some())
+        }
     };
-    let path = if options.ready { "readyz" } else { "healthz" };
-    let url = format!("http://{}/{path}", reachable(address));
-    match get(&url, PATIENCE).await {
-        Ok((status, body)) if status.is_success() => {
-            console.out(&String::from_utf8_lossy(&body));
-            Ok(0)
-        }
-        Ok((_, body)) => {
-            console.out(&String::from_utf8_lossy(&body));
-            Ok(FAILED)
-        }
-        Err(error) => Err(Failure::world(format!(
-            "{url}: {:#}",
-            anyhow::Error::new(error)
-        ))),
-    }
+    let life = if options.ready {
+        Life::Ready
+    } else {
+        Life::Alive
+    };
+    let (status, body) = ask(address, life, tls, PATIENCE)
+        .await
+        .map_err(|error| Failure::world(format!("{address}: {:#}", anyhow::Error::new(error))))?;
+    console.out(&String::from_utf8_lossy(&body));
+    Ok(if status.is_success() { 0 } else { FAILED })
+}
+
+/// Asks whoever listens there.
+pub(super) async fn ask(
+    address: SocketAddr,
+    life: Life,
+    tls: bool,
+    patience: Duration,
+) -> Result<(StatusCode, Bytes), GetError> {
+    let path = match life {
+        Life::Alive => "/healthz",
+        Life::Ready => "/readyz",
+    };
+    get_from_self(reachable(address), path, tls, patience).await
 }
 
 /// Who listens on every address is asked on the loopback.

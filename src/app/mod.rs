@@ -1,5 +1,6 @@
 //! Wiring: the only room that knows all the others.
 
+mod access;
 mod adopt;
 mod alert_test;
 mod apply;
@@ -11,9 +12,12 @@ mod demo;
 mod explain;
 mod failure;
 mod health;
+mod init;
 mod inspect;
 mod lease;
 mod live;
+mod manual;
+mod remove;
 mod sandbox;
 mod schedule;
 mod service;
@@ -63,6 +67,8 @@ async fn dispatch(cli: &Cli, console: Console) -> Result<u8, Failure> {
             | Command::Explain(_)
             | Command::Apply { .. }
             | Command::Import { .. }
+            | Command::Init(_)
+            | Command::Remove { .. }
             | Command::Hold(_)
             | Command::Override(_)
             | Command::Release(_)
@@ -77,6 +83,13 @@ async fn dispatch(cli: &Cli, console: Console) -> Result<u8, Failure> {
             region,
             assume_role,
         } => adopt::import(common, region.as_deref(), assume_role.as_deref(), console).await,
+        Command::Init(options) => init::init(common, options, console).await,
+        Command::Remove { yes } => remove::remove(common, *yes, console).await,
+        Command::Completions { shell } => {
+            manual::completions(*shell, console);
+            Ok(0)
+        }
+        Command::Man { directory } => manual::man(directory.as_deref(), console),
         Command::Convert { files, bounds } => adopt::convert(common, files, *bounds, console).await,
         Command::IamPolicy { account } => inspect::iam_policy(common, account.as_deref(), console),
         Command::AlertTest(options) => alert_test::alert_test(common, options, console).await,

@@ -14,7 +14,7 @@ use super::daemon::{GRACE, start_logs};
 use super::failure::Failure;
 use crate::cli::{Common, Sandbox as Options};
 use crate::config::{Problem, Problems, syntax_problem};
-use crate::http::{Limits, listen, serve};
+use crate::http::{Limits, listen, serve, to_everyone};
 use crate::ports::Clock;
 use crate::runtime::{Supervisor, SystemClock};
 use crate::sim::engine::Options as WorldOptions;
@@ -24,6 +24,8 @@ use crate::sim::{Sandbox, SandboxClock, to_instant};
 
 /// Bodies up to PutMetricData's limit, and room for JSON's long way of writing them.
 const LIMITS: Limits = Limits {
+    header_bytes: 16 * 1024,
+    connection_time: Duration::from_hours(1),
     connections: 256,
     header_time: Duration::from_secs(10),
     body_time: Duration::from_secs(30),
@@ -96,7 +98,7 @@ pub(super) async fn start(
     let stop = supervisor.root().child_token();
     let served = stop.clone();
     supervisor.spawn("sandbox", async move {
-        serve(listener, door, LIMITS, served).await;
+        serve(listener, door, LIMITS, to_everyone(), served).await;
         Ok(())
     });
     let ticked = Arc::clone(&sandbox);

@@ -85,7 +85,7 @@ pub fn webhooks(config: &Config) -> Result<Vec<Webhook>, Problems> {
 }
 
 /// Reads a secret. What goes wrong says where it should be, and never what it is.
-fn secret(source: &SecretSource) -> Result<Secret, (String, String)> {
+pub(super) fn secret(source: &SecretSource) -> Result<Secret, (String, String)> {
     let (place, text) = match source {
         SecretSource::Env(name) => (
             format!("variable {name}"),

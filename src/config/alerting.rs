@@ -120,15 +120,8 @@ pub(super) fn read_alerting(node: &Node<'_>) -> Alerting {
 
 fn read_webhook(entry: &Node<'_>) -> Option<WebhookConfig> {
     let fields = entry.fields(&WEBHOOK_KEYS)?;
-    // Names that people try; what they want must not stand in the config.
-    for (key, instead) in [
-        ("key", "key_env` or `key_file"),
-        ("token", "token_env` or `token_file"),
-    ] {
-        if let Some(node) = fields.get(key) {
-            node.report("a secret stands in the config", format!("use `{instead}`"));
-        }
-    }
+    refuse_bare_secret(&fields, "key");
+    refuse_bare_secret(&fields, "token");
     let name = fields.require("name", "oncall").and_then(|n| n.text());
     let grouping = Grouping::ALL.map(|g| (g.label(), g));
     let grouping = fields.get("group").and_then(|n| n.word(&grouping));
@@ -201,8 +194,16 @@ fn read_address(fields: &Fields<'_>) -> Option<Address> {
     }
 }
 
+/// A name that people try; what they want must not stand in the config.
+pub(super) fn refuse_bare_secret(fields: &Fields<'_>, key: &str) {
+    if let Some(node) = fields.get(key) {
+        let instead = format!("use `{key}_env` or `{key}_file`");
+        node.report("a secret stands in the config", instead);
+    }
+}
+
 /// `KEY_env` or `KEY_file`.
-fn read_secret(fields: &Fields<'_>, key: &str) -> Option<SecretSource> {
+pub(super) fn read_secret(fields: &Fields<'_>, key: &str) -> Option<SecretSource> {
     let env = fields.get(&format!("{key}_env"));
     let file = fields.get(&format!("{key}_file"));
     match (env, file) {

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::alerting::{read_secret, refuse_bare_secret};
 use super::node::Node;
-use super::{Daemon, Scope};
+use super::{Daemon, Scope, TlsFiles};
 use crate::domain::{DesiredFleet, Manage, Mode, OnRemoval, OwnerName, Prune, Safety, ScopeName};
 
 const DAEMON_KEYS: [&str; 6] = [
@@ -17,7 +18,8 @@ const DAEMON_KEYS: [&str; 6] = [
     "call_timeout",
     "state_dir",
 ];
-const HTTP_KEYS: [&str; 1] = ["listen"];
+const HTTP_KEYS: [&str; 5] = ["listen", "tls", "token", "token_env", "token_file"];
+const TLS_KEYS: [&str; 2] = ["cert_file", "key_file"];
 const MANAGE_KEYS: [&str; 3] = ["owner", "prune", "on_removal"];
 const SAFETY_KEYS: [&str; 1] = ["max_change"];
 const SCOPE_KEYS: [&str; 4] = ["name", "region", "assume_role", "endpoint_url"];
@@ -48,8 +50,13 @@ pub(super) fn read_daemon(node: &Node<'_>) -> Daemon {
         .get("state_dir")
         .and_then(|n| read_path(&n, "/var/lib/evenkeel"));
     let http = fields.get("http").and_then(|n| n.fields(&HTTP_KEYS));
-    if let Some(listen) = http.and_then(|http| http.get("listen")) {
-        daemon.listen = read_listen(&listen).unwrap_or(daemon.listen);
+    if let Some(http) = http {
+        if let Some(listen) = http.get("listen") {
+            daemon.listen = read_listen(&listen).unwrap_or(daemon.listen);
+        }
+        daemon.tls = http.get("tls").and_then(|n| read_tls(&n));
+        refuse_bare_secret(&http, "token");
+        daemon.token = read_secret(&http, "token");
     }
     daemon
 }
@@ -66,6 +73,20 @@ pub(super) fn read_path(node: &Node<'_>, example: &str) -> Option<PathBuf> {
         format!("write for example `{example}`"),
     );
     None
+}
+
+fn read_tls(node: &Node<'_>) -> Option<TlsFiles> {
+    let fields = node.fields(&TLS_KEYS)?;
+    let file = |key, example| {
+        let node = fields.require(key, example)?;
+        read_path(&node, example)
+    };
+    let cert_file = file("cert_file", "/etc/evenkeel/tls/tls.crt");
+    let key_file = file("key_file", "/etc/evenkeel/tls/tls.key");
+    Some(TlsFiles {
+        cert_file: cert_file?,
+        key_file: key_file?,
+    })
 }
 
 fn read_listen(node: &Node<'_>) -> Option<SocketAddr> {

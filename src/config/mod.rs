@@ -52,6 +52,10 @@ pub struct Daemon {
     pub watch_interval: Duration,
     /// Where HTTP is served.
     pub listen: SocketAddr,
+    /// The certificate that HTTP is served with; plain HTTP without.
+    pub tls: Option<TlsFiles>,
+    /// Where the token is that a client needs; everyone is answered without.
+    pub token: Option<SecretSource>,
     /// How long one call to AWS may take, retries included.
     pub call_timeout: Duration,
     /// Where the journal is written; else where systemd says, else nowhere.
@@ -65,10 +69,21 @@ impl Default for Daemon {
             reconcile_interval: Duration::from_mins(1),
             watch_interval: Duration::from_mins(1),
             listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
+            tls: None,
+            token: None,
             call_timeout: Duration::from_secs(30),
             state_dir: None,
         }
     }
+}
+
+/// Files of PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, and those between it and its root.
+    pub cert_file: PathBuf,
+    /// The private key.
+    pub key_file: PathBuf,
 }
 
 /// One account and region.

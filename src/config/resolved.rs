@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
-use super::{Address, Alerting, SecretSource, WebhookConfig, WebhookForm};
+use super::{Address, Alerting, Daemon, SecretSource, TlsFiles, WebhookConfig, WebhookForm};
 use super::{Config, Scope};
 use crate::domain::{
     AlertKind, CustomMetric, DesiredTarget, Dimension, Expression, MathMetric, MathPart, Metric,
@@ -37,7 +37,7 @@ pub fn resolved(config: &Config) -> Value {
             "reconcile_interval": duration(daemon.reconcile_interval),
             "watch_interval": duration(daemon.watch_interval),
             "call_timeout": duration(daemon.call_timeout),
-            "http": { "listen": daemon.listen.to_string() },
+            "http": http_shape(daemon),
         },
         "watch": {
             "quiet_interval": duration(config.watch.quiet_interval),
@@ -70,6 +70,32 @@ pub fn resolved(config: &Config) -> Value {
         map.insert("alerting".to_owned(), Value::Object(alerting));
     }
     shape
+}
+
+fn http_shape(daemon: &Daemon) -> Value {
+    let mut shape = Map::new();
+    shape.insert("listen".to_owned(), json!(daemon.listen.to_string()));
+    if let Some(TlsFiles {
+        cert_file,
+        key_file,
+    }) = &daemon.tls
+    {
+        let (cert_file, key_file) = (cert_file.display(), key_file.display());
+        shape.insert(
+            "tls".to_owned(),
+            json!({ "cert_file": cert_file.to_string(), "key_file": key_file.to_string() }),
+        );
+    }
+    shape.extend(daemon.token.as_ref().map(|s| secret_shape("token", s)));
+    Value::Object(shape)
+}
+
+/// Where a secret stands.
+fn secret_shape(name: &str, source: &SecretSource) -> (String, Value) {
+    match source {
+        SecretSource::Env(variable) => (format!("{name}_env"), json!(variable)),
+        SecretSource::File(path) => (format!("{name}_file"), json!(path.display().to_string())),
+    }
 }
 
 /// Where secrets stand is shown, they are not.
@@ -112,13 +138,7 @@ fn webhook_shape(hook: &WebhookConfig) -> Value {
         Address::Secret(source) => Some(source),
     };
     for (name, source) in [("key", key), ("url", url), ("token", hook.token.as_ref())] {
-        match source {
-            Some(SecretSource::Env(variable)) => put(format!("{name}_env"), variable),
-            Some(SecretSource::File(path)) => {
-                put(format!("{name}_file"), &path.display().to_string())
-            }
-            None => None,
-        };
+        shape.extend(source.map(|source| secret_shape(name, source)));
     }
     Value::Object(shape)
 }

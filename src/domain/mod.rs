@@ -53,7 +53,7 @@ pub use alert::{
     refusal_of, reversals, unmet_demand,
 };
 pub use bounds::{BoundSource, Bounds, BoundsError, Capacity, EffectiveBounds, effective_bounds};
-pub use check::{CheckedPlan, Safety, Violation, check};
+pub use check::{CheckedPlan, Safety, Violation, check, check_withdrawal};
 pub use cost::{
     Allowance, call_dollars, calls_dollars, metrics_billed, metrics_dollars, metrics_of,
     monthly_dollars, share,
@@ -92,7 +92,7 @@ pub use plan::{
     Action, ActionReason, Change, Difference, Effect, Plan, Tampering, TargetPlan, Verdict, Wait,
     Who,
 };
-pub use planner::plan;
+pub use planner::{plan, plan_withdrawal};
 pub use policy::{
     Adjustment, Aggregation, Policy, PolicyKind, Step, StepPolicy, StepScaling, TargetTracking,
 };

@@ -83,6 +83,13 @@ pub enum Note {
         /// Until when.
         until: DateTime<Utc>,
     },
+    /// `remove` leaves the registration: someone else made it, or put something on it that would go with it.
+    RegistrationStays {
+        /// Whether it carries our tag.
+        is_ours: bool,
+        /// Policies and scheduled actions of others on it.
+        others: Vec<String>,
+    },
     /// A declared policy can not be judged: the list of policies could not be read to its end.
     PolicyUnseen {
         /// The declared policy.
@@ -103,6 +110,7 @@ impl Note {
             | Self::Held(_)
             | Self::ForeignSchedule { .. }
             | Self::LeftToAws { .. }
+            | Self::RegistrationStays { .. }
             | Self::Overridden(_) => false,
             Self::TypeTaken { .. }
             | Self::MetricTaken { .. }

@@ -380,6 +380,8 @@ pub enum ActionReason {
     Orphaned,
     /// Its time is over.
     TimeOver,
+    /// evenkeel is being removed. That is no drift, so it is none of [`Self::LABELS`].
+    Withdrawn,
 }
 
 impl ActionReason {
@@ -402,10 +404,11 @@ impl ActionReason {
             Self::NotDeclared => "not_declared",
             Self::Orphaned => "alarm_orphaned",
             Self::TimeOver => "lease_over",
+            Self::Withdrawn => "withdrawn",
         }
     }
 
-    /// Labels of all kinds.
+    /// Labels of all kinds of drift.
     pub const LABELS: [&'static str; 15] = [
         "target_missing",
         "bounds",

@@ -1,5 +1,7 @@
 //! One GET to a server on this machine.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty, Limited};
@@ -7,7 +9,15 @@ use hyper::body::Bytes;
 use hyper::header::HOST;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::{self, ClientConfig, DigitallySignedStruct, SignatureScheme, crypto};
 
 /// Why a GET brought nothing.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +28,9 @@ pub enum GetError {
     /// No connection.
     #[error("can not connect")]
     Connect(#[source] std::io::Error),
+    /// No TLS.
+    #[error("can not agree on TLS")]
+    Tls(#[source] std::io::Error),
     /// The connection broke, or the server does not speak HTTP.
     #[error("no HTTP answer")]
     Http(#[source] hyper::Error),
@@ -57,14 +70,22 @@ async fn fetch(url: &str) -> Result<(StatusCode, Bytes), GetError> {
     let stream = TcpStream::connect(&address)
         .await
         .map_err(GetError::Connect)?;
+    exchange(stream, authority, &format!("/{path}")).await
+}
+
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    authority: &str,
+    path: &str,
+) -> Result<(StatusCode, Bytes), GetError> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(GetError::Http)?;
-    let request = Request::get(format!("/{path}"))
+    let request = Request::get(path)
         .header(HOST, authority)
         .body(Empty::<Bytes>::new())
-        .map_err(|_| bad())?;
-    let exchange = async {
+        .map_err(|_| GetError::Url(format!("{authority}{path}")))?;
+    let answered = async {
         let response = sender.send_request(request).await.map_err(GetError::Http)?;
         let status = response.status();
         let body = Limited::new(response.into_body(), MOST_BYTES)
@@ -73,13 +94,97 @@ async fn fetch(url: &str) -> Result<(StatusCode, Bytes), GetError> {
         let body = body.map_err(|_| GetError::TooLong)?;
         Ok((status, body.to_bytes()))
     };
-    tokio::pin!(exchange);
+    tokio::pin!(answered);
     // The connection moves the bytes; it ends when the exchange lets go of it.
     tokio::select! {
-        answer = &mut exchange => answer,
+        answer = &mut answered => answer,
         ended = connection => match ended {
-            Ok(()) => exchange.await,
+            Ok(()) => answered.await,
             Err(error) => Err(GetError::Http(error)),
         },
+    }
+}
+
+/// Gets a page of a daemon on this machine, with TLS or without. Whose certificate it is does not matter: it is made
+/// out to another name than that of the loopback, nothing secret is sent, and the answer is believed no further than
+/// that of anyone who listens there.
+///
+/// # Errors
+/// [`GetError`] when there is no whole answer in time.
+pub async fn get_from_self(
+    address: SocketAddr,
+    path: &str,
+    tls: bool,
+    within: Duration,
+) -> Result<(StatusCode, Bytes), GetError> {
+    let authority = address.to_string();
+    let fetched = async {
+        let stream = TcpStream::connect(address)
+            .await
+            .map_err(GetError::Connect)?;
+        if !tls {
+            return exchange(stream, &authority, path).await;
+        }
+        let connector = TlsConnector::from(Arc::new(trusting()?));
+        let stream = connector
+            .connect(ServerName::IpAddress(address.ip().into()), stream)
+            .await
+            .map_err(GetError::Tls)?;
+        exchange(stream, &authority, path).await
+    };
+    tokio::time::timeout(within, fetched)
+        .await
+        .map_err(|_| GetError::Timeout(within))?
+}
+
+fn trusting() -> Result<ClientConfig, GetError> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| GetError::Tls(std::io::Error::other(error)))?;
+    Ok(builder
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+        .with_no_client_auth())
+}
+
+/// Takes every certificate whose owner holds its key.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        crypto::verify_tls12_signature(message, cert, dss, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        crypto::verify_tls13_signature(message, cert, dss, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
     }
 }

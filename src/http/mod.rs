@@ -1,6 +1,7 @@
 //! HTTP/1.1 on hyper: a small server with limits, and a smaller client. The status page and the sandbox's wire
 //! door stand on it; it knows nothing of either.
 
+mod access;
 mod client;
 
 use std::convert::Infallible;
@@ -12,16 +13,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use hyper::service::service_fn;
 use hyper::{Method, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-pub use client::{GetError, get};
+pub use access::{Access, TlsError, Token, server_tls};
+pub use client::{GetError, get, get_from_self};
 
 /// A request, read to its end.
 #[derive(Debug, Clone)]
@@ -91,6 +95,11 @@ impl Response {
 pub trait Handler: Debug + Send + Sync + 'static {
     /// Answers one request.
     async fn handle(&self, request: Request) -> Response;
+
+    /// Whether a path is answered to everyone, where others need a token.
+    fn is_open(&self, _path: &str) -> bool {
+        false
+    }
 }
 
 /// What a client may do.
@@ -98,12 +107,17 @@ pub trait Handler: Debug + Send + Sync + 'static {
 pub struct Limits {
     /// Connections at a time; more wait to be accepted.
     pub connections: usize,
-    /// How long a client may take to send its header.
+    /// How long a client may take to send its header, and to agree on TLS before it.
     pub header_time: Duration,
+    /// The longest header, request line included.
+    pub header_bytes: usize,
     /// How long a client may take to send its body.
     pub body_time: Duration,
     /// The longest body.
     pub body_bytes: usize,
+    /// How long a connection may last; then it may finish what it is at for a moment. Who takes an answer too slowly
+    /// is held to nothing else.
+    pub connection_time: Duration,
 }
 
 impl Default for Limits {
@@ -111,8 +125,10 @@ impl Default for Limits {
         Self {
             connections: 256,
             header_time: Duration::from_secs(10),
+            header_bytes: 16 * 1024,
             body_time: Duration::from_secs(10),
             body_bytes: 64 * 1024,
+            connection_time: Duration::from_mins(5),
         }
     }
 }
@@ -138,14 +154,22 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
         .map_err(|source| ListenError { address, source })
 }
 
-/// How long open connections may take to end after a stop.
+/// How long open connections may take to end after a stop, or after their time.
 const DRAIN: Duration = Duration::from_secs(3);
 
-/// Serves until `stop`, then lets requests in flight finish for a moment.
+/// What `access` is for a server that answers everyone.
+#[must_use]
+pub fn to_everyone() -> watch::Receiver<Arc<Access>> {
+    watch::channel(Arc::new(Access::default())).1
+}
+
+/// Serves until `stop`, then lets requests in flight finish for a moment. What a client needs is read for each
+/// connection and each request anew.
 pub async fn serve(
     listener: TcpListener,
     handler: Arc<dyn Handler>,
     limits: Limits,
+    access: watch::Receiver<Arc<Access>>,
     stop: CancellationToken,
 ) {
     let slots = Arc::new(Semaphore::new(limits.connections));
@@ -162,9 +186,14 @@ pub async fn serve(
         while connections.try_join_next().is_some() {}
         match accepted {
             Ok((stream, _)) => {
-                let (handler, stop) = (Arc::clone(&handler), stop.clone());
+                let connection = Connection {
+                    handler: Arc::clone(&handler),
+                    limits,
+                    access: access.clone(),
+                    stop: stop.clone(),
+                };
                 connections.spawn(async move {
-                    serve_connection(stream, handler, limits, stop).await;
+                    connection.open(stream).await;
                     drop(slot);
                 });
             }
@@ -178,28 +207,50 @@ pub async fn serve(
     }
 }
 
-async fn serve_connection(
-    stream: TcpStream,
+/// A client that breaks off, or is too slow, is its own loss: how a connection ends is not looked at.
+struct Connection {
     handler: Arc<dyn Handler>,
     limits: Limits,
+    access: watch::Receiver<Arc<Access>>,
     stop: CancellationToken,
-) {
-    let service = service_fn(move |request| {
-        let handler = Arc::clone(&handler);
-        async move { Ok::<_, Infallible>(answer(request, handler.as_ref(), limits).await) }
-    });
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_time)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    tokio::select! {
-        // A client that breaks off, or is too slow, is its own loss.
-        _ = connection.as_mut() => {}
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            drop(connection.await);
+}
+
+impl Connection {
+    async fn open(self, stream: TcpStream) {
+        let tls = self.access.borrow().tls.clone();
+        let Some(tls) = tls else {
+            return self.serve(stream).await;
+        };
+        let handshake = TlsAcceptor::from(tls).accept(stream);
+        if let Ok(Ok(stream)) = tokio::time::timeout(self.limits.header_time, handshake).await {
+            self.serve(stream).await;
         }
+    }
+
+    async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin) {
+        let Self {
+            handler,
+            limits,
+            access,
+            stop,
+        } = self;
+        let service = service_fn(move |request| {
+            let (handler, access) = (Arc::clone(&handler), Arc::clone(&access.borrow()));
+            async move { Ok::<_, Infallible>(answer(request, handler.as_ref(), limits, &access).await) }
+        });
+        let connection = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.header_time)
+            .max_buf_size(limits.header_bytes)
+            .serve_connection(TokioIo::new(stream), service);
+        tokio::pin!(connection);
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(limits.connection_time) => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        drop(tokio::time::timeout(DRAIN, connection).await);
     }
 }
 
@@ -207,8 +258,15 @@ async fn answer(
     request: hyper::Request<Incoming>,
     handler: &dyn Handler,
     limits: Limits,
+    access: &Access,
 ) -> hyper::Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
+    let is_known = |token: &Token| token.is_in(&parts.headers);
+    if !access.token.as_ref().is_none_or(is_known) && !handler.is_open(parts.uri.path()) {
+        let refused = Response::text(StatusCode::UNAUTHORIZED, "a token is needed\n");
+        // A browser asks for a name and a password, and the token is the password.
+        return built(refused.with_header(WWW_AUTHENTICATE, "Basic realm=\"evenkeel\""));
+    }
     let body = Limited::new(body, limits.body_bytes).collect();
     let response = match tokio::time::timeout(limits.body_time, body).await {
         Ok(Ok(collected)) => {
@@ -224,6 +282,10 @@ async fn answer(
         Ok(Err(_)) => Response::text(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large\n"),
         Err(_) => Response::text(StatusCode::REQUEST_TIMEOUT, "the body took too long\n"),
     };
+    built(response)
+}
+
+fn built(response: Response) -> hyper::Response<Full<Bytes>> {
     let mut built = hyper::Response::new(Full::new(response.body));
     *built.status_mut() = response.status;
     *built.headers_mut() = response.headers;

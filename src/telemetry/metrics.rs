@@ -4,6 +4,7 @@ use prometheus::{
     CounterVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
+use crate::build::COMMIT;
 use crate::domain::{
     ActionReason, ActivityStatus, AlertKind, Change, NotScaled, PassOutcome, ScheduleOutcome,
     ScopeName, TargetId,
@@ -68,8 +69,10 @@ fn of_process(registry: &Registry) -> Result<IntGauge, Fault> {
         "evenkeel_build_info",
         "What this process was built from; always 1.",
     );
-    let build = IntGaugeVec::new(build, &["version"])?;
-    build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+    let build = IntGaugeVec::new(build, &["version", "commit"])?;
+    build
+        .with_label_values(&[env!("CARGO_PKG_VERSION"), COMMIT])
+        .set(1);
     registry.register(Box::new(build))?;
     Ok(reload_success)
 }

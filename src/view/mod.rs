@@ -24,7 +24,7 @@ pub use explain::{Entry, Explanation, Source, explain, explanation_json, explana
 pub use findings::{finding_json, finding_json_about, finding_text, finding_text_about};
 pub use iam::{IamPlace, iam_policy};
 pub use journal::journal_json;
-pub use plan::{plan_json, plan_text};
+pub use plan::{plan_json, plan_text, withdrawal_text};
 pub use plot::changes_svg;
 pub use schedule::{
     Change, Changes, Firings, changes_json, changes_text, firings_json, firings_text,

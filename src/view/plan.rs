@@ -25,6 +25,32 @@ pub fn plan_text(plans: &[Plan], paint: Paint) -> String {
     lines.finish()
 }
 
+/// What `remove` would take out of AWS, as text.
+#[must_use]
+pub fn withdrawal_text(plans: &[Plan], paint: Paint) -> String {
+    let mut lines = Lines::default();
+    for plan in plans {
+        if plans.len() > 1 {
+            lines.push(paint.paint(Tone::Strong, &format!("scope {}", plan.scope)));
+        }
+        for entry in &plan.targets {
+            target_lines(entry, &plan.owner, paint, &mut lines);
+        }
+    }
+    let changes: usize = plans.iter().map(|plan| plan.actions().count()).sum();
+    let deregistered = plans.iter().flat_map(Plan::actions);
+    let deregistered =
+        deregistered.filter(|(_, action)| matches!(action.change, Change::Deregister { .. }));
+    lines.push(match (changes, deregistered.count()) {
+        (0, _) => "Nothing to remove.".to_owned(),
+        (n, 0) => format!("{n} to remove."),
+        (n, targets) => format!(
+            "{n} to remove; targets that nothing scales any more, at the capacity they have: {targets}."
+        ),
+    });
+    lines.finish()
+}
+
 fn target_lines(entry: &TargetPlan, owner: &OwnerName, paint: Paint, lines: &mut Lines) {
     let (mark, headline) = match &entry.verdict {
         Verdict::Converged => {

@@ -118,6 +118,16 @@ pub fn note_text(note: &Note) -> String {
             "AWS holds other bounds, and is about to run what is due; mended at {} if it has not",
             until.format("%H:%M:%S UTC")
         ),
+        Note::RegistrationStays {
+            is_ours: true,
+            others,
+        } => format!(
+            "its registration stays, with evenkeel's tag: AWS would delete {} with it, which others made",
+            others.join(" and ")
+        ),
+        Note::RegistrationStays { is_ours: false, .. } => {
+            "its registration stays, with the bounds it has: evenkeel did not make it".to_owned()
+        }
         Note::PolicyUnseen { name, gap } => {
             format!(
                 "policy `{name}` waits: {} could not be read: {}",
@@ -289,6 +299,7 @@ pub fn reason_text(action: &Action) -> String {
         ActionReason::AlarmsTampered(tampered) => tampering_text(tampered),
         ActionReason::AlarmMissing => "without its alarm the policy does nothing".to_owned(),
         ActionReason::NotDeclared => "the config does not name it".to_owned(),
+        ActionReason::Withdrawn => withdrawn(&action.change).to_owned(),
         ActionReason::Orphaned => "there is no policy that it would drive".to_owned(),
         ActionReason::TimeOver => time_over(&action.change),
     }
@@ -305,6 +316,16 @@ fn time_over(change: &Change) -> String {
         }
         _ => "a hold or an override ended, and the config does not name the target any more"
             .to_owned(),
+    }
+}
+
+fn withdrawn(change: &Change) -> &'static str {
+    match change {
+        Change::Register { .. } => {
+            "a hold or an override ends with evenkeel, and this is what was before it"
+        }
+        Change::EndLease { .. } => "it ends with evenkeel",
+        _ => "evenkeel made it",
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use evenkeel::http::{Handler, Limits, Request, Response, listen, serve};
+use evenkeel::http::{Handler, Limits, Request, Response, listen, serve, to_everyone};
 use evenkeel::sim::wire::WireDoor;
 use evenkeel::sim::{Sandbox, SandboxClock};
 use tokio::sync::Notify;
@@ -21,7 +21,13 @@ impl Server {
         let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        tokio::spawn(serve(listener, handler, Limits::default(), stop.clone()));
+        tokio::spawn(serve(
+            listener,
+            handler,
+            Limits::default(),
+            to_everyone(),
+            stop.clone(),
+        ));
         Self { address, stop }
     }
 

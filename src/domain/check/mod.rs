@@ -3,6 +3,7 @@
 //! It shares no code with the planner. Only a [`CheckedPlan`] can be executed, and only [`check`] makes one.
 
 mod schedules;
+mod withdrawal;
 
 use std::collections::BTreeSet;
 
@@ -20,6 +21,8 @@ use super::policy::PolicyKind;
 use super::schedule::Schedule;
 use super::target::TargetId;
 use schedules::check_schedules;
+
+pub use withdrawal::check_withdrawal;
 
 /// How much one pass may take away (design promise 8).
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -12,6 +12,7 @@ mod alarms;
 mod policies;
 mod removals;
 mod schedules;
+mod withdrawal;
 
 use chrono::{DateTime, Utc};
 
@@ -29,6 +30,8 @@ use super::target::TargetId;
 use policies::plan_policies;
 use removals::plan_removals;
 use schedules::plan_schedules;
+
+pub use withdrawal::plan_withdrawal;
 
 /// Plans what would make `observed` as `desired` says, at the instant `now`. Selections must have been worked into
 /// targets before ([`super::expand`]).

@@ -38,7 +38,7 @@ pub(super) fn plan_removals(
 
 /// What of ours is left of targets that are neither declared nor registered: markers that are over, and alarms whose
 /// policies went with their target. Endpoints that are deleted leave both behind.
-fn leftovers(
+pub(super) fn leftovers(
     desired: &DesiredFleet,
     observed: &Observation,
     now: DateTime<Utc>,
@@ -166,7 +166,7 @@ fn is_to_go(id: &TargetId, desired: &DesiredFleet, observed: &Observation) -> bo
         && (desired.selections.is_empty() || observed.is_complete())
 }
 
-fn deregistration(
+pub(super) fn deregistration(
     held: &ObservedTarget,
     desired: &DesiredFleet,
     observed: &Observation,
@@ -201,7 +201,7 @@ fn is_of(held: &ObservedTarget, since: DateTime<Utc>) -> bool {
 }
 
 /// Puts back what an override or a hold changed, when it is over.
-fn end_of_leases(
+pub(super) fn end_of_leases(
     held: &ObservedTarget,
     desired: &DesiredFleet,
     observed: &Observation,

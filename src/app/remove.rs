@@ -1,0 +1,155 @@
+//! `remove`: takes everything that carries our name out of AWS, after showing it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::apply::execute_checked;
+use super::clock::clock_for;
+use super::connect::{connect_scopes, load_config};
+use super::console::Console;
+use super::failure::{FAILED, Failure};
+use super::health::{Life, ask};
+use super::update::confirmed;
+use crate::cli::{Common, Output};
+use crate::config::Config;
+use crate::domain::{
+    CheckedPlan, Gap, Mode, Observation, ObservedSchedule, Part, Plan, ScopeName, TargetId,
+    Verdict, check_withdrawal, plan_withdrawal,
+};
+use crate::ports::{NoRequestLog, RequestLog, ScopePorts};
+use crate::runtime::Observer;
+use crate::view::{plan_json, withdrawal_text};
+
+/// A daemon on this machine answers within this time, or not at all.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// One scope, and what goes from it.
+struct Leaving {
+    ports: ScopePorts,
+    checked: CheckedPlan,
+}
+
+/// Shows what would go, asks, and removes it.
+pub(super) async fn remove(common: &Common, yes: bool, console: Console) -> Result<u8, Failure> {
+    let config = load_config(common)?;
+    refuse_beside_a_daemon(&config).await?;
+    let leaving = look(&config, common).await?;
+    let plans: Vec<Plan> = leaving.values().map(|l| l.checked.plan().clone()).collect();
+    console.out(&match common.output {
+        Output::Text => withdrawal_text(&plans, console.paint),
+        Output::Json => format!("{:#}\n", plan_json(&plans, &[])),
+    });
+    let waiting = |plan: &Plan| {
+        let mut entries = plan.targets.iter();
+        entries.any(|entry| matches!(entry.verdict, Verdict::Waiting(_)))
+    };
+    let waits = plans.iter().any(waiting);
+    let changes: usize = plans.iter().map(|plan| plan.actions().count()).sum();
+    if changes == 0 {
+        return Ok(if waits { FAILED } else { 0 });
+    }
+    if !confirmed(yes, &format!("Remove {changes}?"), console)? {
+        return Ok(FAILED);
+    }
+    let (mut made, mut broken) = (0, 0);
+    for (name, scope) in &leaving {
+        let place = (name, &scope.ports);
+        let done = execute_checked(&config, common, place, &scope.checked, console).await;
+        made += done.done;
+        broken += done.failed;
+    }
+    let left = changes.saturating_sub(made);
+    console.note(&match left {
+        0 => format!("{made} of {changes} removed."),
+        left => format!("{made} of {changes} removed, {left} left, {broken} of them failed; it can be given again."),
+    });
+    if let Some(directory) = &config.daemon.state_dir {
+        console.note(&format!(
+            "Left on the machine that ran the daemon: the config, and the journal in {}.",
+            directory.display()
+        ));
+    }
+    Ok(if left > 0 || waits { FAILED } else { 0 })
+}
+
+/// A daemon would put back within a minute what is removed.
+async fn refuse_beside_a_daemon(config: &Config) -> Result<(), Failure> {
+    let daemon = &config.daemon;
+    if daemon.mode == Mode::Observe {
+        return Ok(());
+    }
+    match ask(daemon.listen, Life::Alive, daemon.tls.is_some(), PATIENCE).await {
+        Err(_) => Ok(()),
+        Ok(_) => Err(Failure::world(format!(
+            "a daemon answers on {}, and would put back what is removed; stop it first",
+            daemon.listen
+        ))),
+    }
+}
+
+async fn look(config: &Config, common: &Common) -> Result<BTreeMap<ScopeName, Leaving>, Failure> {
+    let log: Arc<dyn RequestLog> = Arc::new(NoRequestLog);
+    let now = clock_for(config, common).await.0.now();
+    let mut leaving = BTreeMap::new();
+    for (name, ports) in connect_scopes(config, common, &log).await? {
+        let Some((_, fleet)) = config.scopes.get(&name) else {
+            continue;
+        };
+        let mut observer = Observer::new(ports.clone());
+        let seen = observer.observe(fleet, now).await;
+        let mut observed = seen.observed;
+        read_all_schedules(&ports, &mut observed).await;
+        refuse_the_half_seen(&name, &observed)?;
+        let registered: Vec<TargetId> = observed.targets.keys().cloned().collect();
+        observer.read_owners_of(&registered, &mut observed).await;
+        if let Some(id) = registered
+            .iter()
+            .find(|id| !observed.owners.contains_key(*id))
+        {
+            return Err(Failure::world(format!(
+                "scope {name}: whose registration {id} is could not be read (ListTagsForResource); nothing is removed"
+            )));
+        }
+        let plan = plan_withdrawal(&seen.fleet, &observed, now);
+        let checked = check_withdrawal(plan, &fleet.manage, &observed).map_err(|violations| {
+            let violations: Vec<String> = violations.iter().map(ToString::to_string).collect();
+            Failure::Internal(format!("the plan is refused: {}", violations.join("; ")))
+        })?;
+        leaving.insert(name, Leaving { ports, checked });
+    }
+    Ok(leaving)
+}
+
+/// Scheduled actions are read whether the config of today has any or not.
+async fn read_all_schedules(ports: &ScopePorts, observed: &mut Observation) {
+    let listing = ports.scaling.scheduled_actions().await;
+    observed.gaps.retain(|gap| gap.part != Part::Schedules);
+    observed.gaps.extend(listing.gap.map(|error| Gap {
+        part: Part::Schedules,
+        why: error.to_string(),
+    }));
+    let mut schedules: BTreeMap<TargetId, BTreeMap<String, ObservedSchedule>> = BTreeMap::new();
+    for action in listing.items {
+        let of_target = schedules.entry(action.target.clone()).or_default();
+        of_target.insert(action.name.clone(), action);
+    }
+    observed.schedules = schedules;
+}
+
+/// Nothing goes on half of the facts, or in the middle of someone's update.
+fn refuse_the_half_seen(scope: &ScopeName, observed: &Observation) -> Result<(), Failure> {
+    if let Some(gap) = observed.gaps.first() {
+        return Err(Failure::world(format!(
+            "scope {scope}: {} could not be read: {}; nothing is removed on half of the facts",
+            gap.part, gap.why
+        )));
+    }
+    match observed.markers.updates.keys().next() {
+        None => Ok(()),
+        Some(endpoint) => Err(Failure::world(format!(
+            "scope {scope}: an update of endpoint {endpoint} is prepared; end it first with `evenkeel finish-update \
+             {endpoint}`"
+        ))),
+    }
+}
