@@ -13,7 +13,7 @@ use crate::config::{Daemon, Problem, Problems, SecretSource, TlsFiles};
 use crate::http::{Access, TlsError, Token, server_tls};
 
 /// Files are looked at so often: who renews a certificate need not tell.
-const LOOKS: Duration = Duration::from_secs(30);
+const LOOKS: Duration = Duration::from_secs(10);
 
 /// What the files held when they were last read.
 #[derive(Debug, PartialEq, Eq, Default)]

@@ -112,7 +112,7 @@ async fn look(config: &Config, common: &Common) -> Result<BTreeMap<ScopeName, Le
             )));
         }
         let plan = plan_withdrawal(&seen.fleet, &observed, now);
-        let checked = check_withdrawal(plan, &fleet.manage, &observed).map_err(|violations| {
+        let checked = check_withdrawal(plan, &seen.fleet, &observed).map_err(|violations| {
             let violations: Vec<String> = violations.iter().map(ToString::to_string).collect();
             Failure::Internal(format!("the plan is refused: {}", violations.join("; ")))
         })?;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use hyper::header::{AUTHORIZATION, HeaderMap};
 use subtle::ConstantTimeEq;
 use tokio_rustls::rustls::crypto::ring;
@@ -71,7 +73,7 @@ impl Token {
         }
         let decoded = scheme
             .eq_ignore_ascii_case("basic")
-            .then(|| aws_smithy_types::base64::decode(given.trim()).ok());
+            .then(|| BASE64.decode(given.trim()).ok());
         let password = decoded.flatten().and_then(|pair| {
             let colon = pair.iter().position(|b| *b == b':')?;
             pair.get(colon.checked_add(1)?..).map(<[u8]>::to_vec)

@@ -22,6 +22,7 @@ mod converges;
 mod crash;
 mod daemon;
 mod drift;
+mod hardening;
 mod incidents;
 mod isolation;
 mod kinds;

@@ -1,8 +1,11 @@
 //! The laws of taking evenkeel out of a scope: only what carries its name goes, and nothing is put.
 
+use std::collections::BTreeSet;
+
 use super::super::alarm::alarm_prefix;
-use super::super::desired::Manage;
+use super::super::desired::DesiredFleet;
 use super::super::endpoint::EndpointStatus;
+use super::super::lease::lease_marker;
 use super::super::observed::Observation;
 use super::super::plan::{Change, Plan, TargetPlan};
 use super::{CheckedPlan, Violation};
@@ -13,12 +16,12 @@ use super::{CheckedPlan, Violation};
 /// Every [`Violation`]: something that is not ours to remove, or an endpoint that changes just now.
 pub fn check_withdrawal(
     plan: Plan,
-    manage: &Manage,
+    desired: &DesiredFleet,
     observed: &Observation,
 ) -> Result<CheckedPlan, Vec<Violation>> {
     let mut violations = Vec::new();
     for entry in &plan.targets {
-        check_entry(entry, manage, observed, &mut violations);
+        check_entry(entry, desired, observed, &mut violations);
     }
     if violations.is_empty() {
         Ok(CheckedPlan(plan))
@@ -29,24 +32,31 @@ pub fn check_withdrawal(
 
 fn check_entry(
     entry: &TargetPlan,
-    manage: &Manage,
+    desired: &DesiredFleet,
     observed: &Observation,
     out: &mut Vec<Violation>,
 ) {
-    let id = &entry.id;
+    let (id, manage) = (&entry.id, &desired.manage);
     let changes = id.endpoint().and_then(|name| observed.endpoints.get(name));
     let is_busy = changes.is_some_and(|e| e.status != EndpointStatus::InService);
-    if is_busy && !entry.actions.is_empty() {
+    if is_busy && observed.targets.contains_key(id) && !entry.actions.is_empty() {
         out.push(Violation::NotScalable(id.clone()));
     }
     for action in &entry.actions {
         let (what, is_ours) = match &action.change {
-            Change::Deregister { .. } => (id.to_string(), is_wholly_ours(entry, manage, observed)),
+            Change::Deregister { .. } => (id.to_string(), is_wholly_ours(entry, desired, observed)),
             Change::DeletePolicy { name, .. } => (name.to_string(), manage.owns(name)),
             Change::DeleteSchedule { name } => (name.clone(), manage.is_ours(name)),
-            Change::DeleteAlarm { name } | Change::EndLease { name, .. } => {
+            Change::DeleteAlarm { name } => {
                 let ours = name.starts_with(&alarm_prefix(&manage.owner));
                 (name.clone(), ours && observed.alarms.contains_key(name))
+            }
+            Change::EndLease { kind, name, .. } => {
+                let marker = lease_marker(&manage.owner, *kind, id);
+                (
+                    name.clone(),
+                    *name == marker && observed.leases(id).is_some(),
+                )
             }
             Change::Register { bounds, .. } => {
                 let leases = observed.leases(id);
@@ -68,11 +78,19 @@ fn check_entry(
 }
 
 /// Whether the registration carries our tag, and nothing of others would go with it.
-fn is_wholly_ours(entry: &TargetPlan, manage: &Manage, observed: &Observation) -> bool {
-    let tagged = observed.owners.get(&entry.id) == Some(&Some(manage.owner.clone()));
-    let policies = observed.policies.get(&entry.id);
-    let schedules = observed.schedules.get(&entry.id);
+fn is_wholly_ours(entry: &TargetPlan, desired: &DesiredFleet, observed: &Observation) -> bool {
+    let (id, manage) = (&entry.id, &desired.manage);
+    let tagged = observed.owners.get(id) == Some(&Some(manage.owner.clone()));
+    let declared = desired.targets.get(id);
+    let policies = declared.into_iter().flat_map(|target| &target.policies);
+    let policies: BTreeSet<_> = policies.map(|policy| &policy.name).collect();
+    let schedules = declared.into_iter().flat_map(|target| &target.schedules);
+    let actions: BTreeSet<_> = schedules
+        .filter_map(|s| s.adopted_action.as_ref())
+        .collect();
+    let mut held = observed.policies.get(id).into_iter().flatten();
+    let mut held_actions = observed.schedules.get(id).into_iter().flatten();
     tagged
-        && policies.is_none_or(|held| held.keys().all(|name| manage.owns(name)))
-        && schedules.is_none_or(|held| held.keys().all(|name| manage.is_ours(name)))
+        && held.all(|(name, _)| manage.owns(name) || policies.contains(name))
+        && held_actions.all(|(name, _)| manage.is_ours(name) || actions.contains(name))
 }

@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 
 use super::super::alarm::target_alarm_prefix;
 use super::super::bounds::{BoundSource, Bounds, BoundsError, EffectiveBounds};
-use super::super::desired::{DesiredFleet, Manage, OnRemoval, Prune};
+use super::super::desired::{DesiredFleet, DesiredTarget, Manage, OnRemoval, Prune};
 use super::super::endpoint::EndpointStatus;
+use super::super::name::PolicyName;
 use super::super::note::Note;
 use super::super::observed::{Observation, ObservedPolicyKind, ObservedTarget};
 use super::super::plan::{Action, ActionReason, Change, Effect, Plan, TargetPlan, Verdict, Wait};
@@ -36,8 +37,8 @@ pub fn plan_withdrawal(desired: &DesiredFleet, observed: &Observation, now: Date
     let standing = observed.targets.values().filter(|held| in_view(&held.id));
     let mut targets: Vec<TargetPlan> = standing
         .filter_map(|held| {
-            let is_declared = desired.targets.contains_key(&held.id);
-            withdrawal(held, is_declared, &nothing_declared, &observed, now)
+            let declared = desired.targets.get(&held.id);
+            withdrawal(held, declared, &nothing_declared, &observed, now)
         })
         .collect();
     let left = leftovers(&nothing_declared, &observed, now);
@@ -65,7 +66,7 @@ fn with_leases_ended(observed: &Observation, now: DateTime<Utc>) -> Observation 
 
 fn withdrawal(
     held: &ObservedTarget,
-    is_declared: bool,
+    declared: Option<&DesiredTarget>,
     nothing_declared: &DesiredFleet,
     observed: &Observation,
     now: DateTime<Utc>,
@@ -73,7 +74,7 @@ fn withdrawal(
     let (id, manage) = (&held.id, &nothing_declared.manage);
     let tag = observed.owners.get(id).and_then(Option::as_ref);
     let is_ours = tag == Some(&manage.owner);
-    let others = parts_of_others(held, manage, observed);
+    let others = parts_of_others(held, declared, manage, observed);
     let goes = is_ours && others.is_empty();
     let mut actions = if goes {
         let mut actions = deregistration(held, nothing_declared, observed);
@@ -110,7 +111,7 @@ fn withdrawal(
         verdict,
         actions,
         notes,
-        registration: registered_by(id, is_declared, &manage.owner, observed),
+        registration: registered_by(id, declared.is_some(), &manage.owner, observed),
     })
 }
 
@@ -125,16 +126,31 @@ fn busy(held: &ObservedTarget, observed: &Observation) -> Option<Wait> {
     })
 }
 
-/// What others put on a registration, by name.
-fn parts_of_others(held: &ObservedTarget, manage: &Manage, observed: &Observation) -> Vec<String> {
+/// What others put on a registration, by name. What the config declares there is not of others, whatever it is called:
+/// AWS has no policy from before the registration, and that is ours where this is asked.
+fn parts_of_others(
+    held: &ObservedTarget,
+    declared: Option<&DesiredTarget>,
+    manage: &Manage,
+    observed: &Observation,
+) -> Vec<String> {
     let policies = observed.policies.get(&held.id).into_iter().flatten();
+    let is_declared = |name: &PolicyName| {
+        declared.is_some_and(|target| target.policies.iter().any(|p| p.name == *name))
+    };
     let policies = policies
         .map(|(name, _)| name)
-        .filter(|name| !manage.owns(name));
+        .filter(|name| !manage.owns(name) && !is_declared(name));
     let schedules = observed.schedules.get(&held.id).into_iter().flatten();
+    let is_declared = |name: &str| {
+        declared.is_some_and(|target| {
+            let mut adopted = target.schedules.iter();
+            adopted.any(|s| s.adopted_action.as_deref() == Some(name))
+        })
+    };
     let schedules = schedules
         .map(|(name, _)| name)
-        .filter(|name| !manage.is_ours(name));
+        .filter(|name| !manage.is_ours(name) && !is_declared(name));
     let policies = policies.map(|name| format!("policy `{name}`"));
     policies
         .chain(schedules.map(|name| format!("scheduled action `{name}`")))

@@ -1,5 +1,6 @@
 //! Laws of the planner and its checker, over random fleets and random observations.
 
+mod withdrawal;
 mod worlds;
 
 use std::collections::BTreeMap;
