@@ -287,6 +287,35 @@ fn every_dependency_says_why_it_is_there() {
     none(&problems);
 }
 
+/// Every key that the config knows stands in one of its references, in the code's own lists of them.
+#[test]
+fn every_key_of_the_config_is_in_its_reference() {
+    let pages = ["config", "alerts", "schedules"];
+    let text = pages.map(|page| {
+        let path = root().join(format!("docs/{page}.md"));
+        std::fs::read_to_string(path).unwrap()
+    });
+    let text = text.concat();
+    let mut problems = Vec::new();
+    let mut known = 0;
+    for Source { path, text: code } in sources(&["src/config"], ".rs") {
+        for list in code.split("KEYS: [&str; ").skip(1) {
+            let list = list.split("];").next().unwrap_or_default();
+            for key in list.split('"').skip(1).step_by(2) {
+                known += 1;
+                // A bare secret is known only to be refused.
+                let refused = ["key", "token"].contains(&key);
+                let stands = [format!("`{key}`"), format!(".{key}`"), format!("`{key}."), format!(".{key}.")];
+                if !refused && !stands.iter().any(|form| text.contains(form)) {
+                    problems.push(format!("{}: `{key}` is in no reference", path.display()));
+                }
+            }
+        }
+    }
+    assert!(known > 100, "only {known} keys were found in the code");
+    none(&problems);
+}
+
 #[test]
 fn links_in_the_docs_lead_somewhere() {
     let mut docs: Vec<Source> = Vec::new();

@@ -28,6 +28,8 @@ pub type Loads = BTreeMap<TargetId, Load>;
 /// Minutes in which processors were this busy say how busy requests make them: below, other work counts for too much;
 /// above, requests wait. In percent.
 const TELLING: std::ops::Range<f64> = 5.0..70.0;
+/// What was never seen is believed as far as this times what was.
+const BEYOND: f64 = 2.0;
 /// Fewer minutes are chance.
 const FEWEST_MINUTES: usize = 10;
 
@@ -285,23 +287,26 @@ fn by_requests(metric: PredefinedMetric, load: Option<Load>) -> (Option<Policy>,
         );
         return (None, why);
     };
-    let target = rounded(load.at_half.unwrap_or(load.busiest).min(load.busiest));
+    let known = load.busiest * BEYOND;
+    let target = rounded(
+        load.at_half
+            .map_or(load.busiest, |at_half| at_half.min(known)),
+    );
     let why = match load.at_half {
-        Some(at_half) if load.is_too_much && at_half <= load.busiest => format!(
+        Some(at_half) if load.is_too_much && at_half <= known => format!(
             "its target, {target}, is too much: its processors were more than half busy all day, and it had no less. \
              The busiest minute had {}",
             rounded(load.busiest)
         ),
-        Some(at_half) if at_half <= load.busiest => format!(
+        Some(at_half) if at_half <= known => format!(
             "its target: at {target} {unit} its processors are half busy, as the last day tells. The \
              busiest minute had {}",
             rounded(load.busiest)
         ),
-        Some(_) => {
-            "its target is the busiest minute of the last day: its processors were not half busy \
-            then, so it bears more"
-                .to_owned()
-        }
+        Some(_) => format!(
+            "its target, {target}, is twice what the busiest minute of the last day had: its processors \
+             were far from half busy then"
+        ),
         None => {
             "its target is the busiest minute of the last day, and whether it bears that is not \
             known from its processors"

@@ -30,6 +30,7 @@ mod leases;
 mod notices;
 mod pages;
 mod process;
+mod reference;
 mod runners;
 mod schedule_findings;
 mod schedules;

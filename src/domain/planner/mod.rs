@@ -384,14 +384,7 @@ fn plan_registration(
         }
         Some(_) => return None,
     };
-    // Whatever a registration is for, it pulls capacity into the bounds.
-    let running = observed.capacity(&target.id).and_then(Running::aim);
-    let effects = running
-        .map(|from| (from, bounds.clamp(from)))
-        .filter(|(from, to)| from != to)
-        .map(|(from, to)| Effect::CapacityClamped { from, to })
-        .into_iter()
-        .collect();
+    let effects = clamped(&target.id, bounds, observed);
     Some(Action {
         change: Change::Register {
             bounds,
@@ -402,4 +395,15 @@ fn plan_registration(
         reason,
         effects,
     })
+}
+
+/// Whatever a registration is for, it pulls capacity into the bounds.
+fn clamped(id: &TargetId, bounds: Bounds, observed: &Observation) -> Vec<Effect> {
+    let running = observed.capacity(id).and_then(Running::aim);
+    let moved = running.map(|from| (from, bounds.clamp(from)));
+    let moved = moved.filter(|(from, to)| from != to);
+    moved
+        .map(|(from, to)| Effect::CapacityClamped { from, to })
+        .into_iter()
+        .collect()
 }

@@ -14,7 +14,7 @@ use super::super::observed::{Observation, ObservedPolicyKind, ObservedTarget};
 use super::super::plan::{Action, ActionReason, Change, Effect, Plan, TargetPlan, Verdict, Wait};
 use super::super::target::TargetId;
 use super::removals::{deregistration, end_of_leases, leftovers};
-use super::{ended_leases, registered_by};
+use super::{clamped, ended_leases, registered_by};
 
 /// Plans what takes everything of `desired.manage.owner` out of a scope, as far as `desired.only` reaches. What others
 /// made stays: a registration of ours with a policy of theirs keeps standing, as AWS would delete the policy with it.
@@ -84,6 +84,11 @@ fn withdrawal(
     } else {
         // What a hold suspended comes back first, so that what stays of others scales again.
         let mut actions = end_of_leases(held, nothing_declared, observed, now);
+        for action in &mut actions {
+            if let Change::Register { bounds, .. } = &action.change {
+                action.effects = clamped(id, *bounds, observed);
+            }
+        }
         actions.extend(own_parts(held, manage, observed));
         actions
     };
