@@ -121,6 +121,60 @@ class Notify(unittest.TestCase):
         daemon.stop()
         self.assertIn("STOPPING=1", self.manager.lines())
 
+    def test_no_sign_of_life_while_a_loop_hangs(self):
+        """The fault: a disk that takes nothing any more. The journal is a pipe that nobody reads, and it is full."""
+        state = self.path / "state"
+        state.mkdir()
+        os.mkfifo(state / "journal.jsonl")
+        pipe = os.open(state / "journal.jsonl", os.O_RDWR | os.O_NONBLOCK)
+        self.addCleanup(os.close, pipe)
+        config = self.path / "evenkeel.yaml"
+        config.write_text(config.read_text().replace("daemon: {", f'daemon: {{ state_dir: "{state}",'))
+        del ENVIRONMENT["NOTIFY_SOCKET"]
+        sandbox = Sandbox("--world", str(self.path / "world.yaml"))
+        self.addCleanup(sandbox.stop)
+        ENVIRONMENT["NOTIFY_SOCKET"] = self.manager.path
+        through = ["sh", "-c", 'WATCHDOG_PID=$$ exec "$0" "$@"']
+        daemon = Process("run", *self.config, "--endpoint-url", sandbox.url, through=through)
+        self.addCleanup(daemon.stop, signal.SIGKILL)
+        eventually(lambda: "READY=1" in self.manager.lines(), lambda: str(self.manager.told))
+        self.assertIn(b"register_target", os.read(pipe, 65536))
+
+        def signs():
+            return [at for at, message in list(self.manager.told) if "WATCHDOG=1" in message]
+
+        def turned():
+            sandbox.advance(2)
+            return True
+
+        eventually(lambda: turned() and len(signs()) > 3)
+        try:
+            while True:
+                os.write(pipe, b"x" * 4096)
+        except BlockingIOError:
+            pass
+        # A change that is to be written down, and can not be.
+        (policy,) = sandbox.scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]
+        key = ("ServiceNamespace", "ResourceId", "ScalableDimension", "PolicyName")
+        sandbox.scaling.delete_scaling_policy(**{name: policy[name] for name in key})
+        eventually(lambda: turned() and self.health().returncode == 1)
+        silent = self.health()
+        self.assertIn("reconcile default: silent for", silent.stdout)
+        # Ten times the second that a call may take; from then on nothing is sent, although the process lives on.
+        before = len(signs())
+        time.sleep(5)
+        self.assertEqual(len(signs()), before)
+        self.assertIsNone(daemon.process.poll())
+
+        # The disk takes lines again, and so does the loop.
+        while True:
+            try:
+                os.read(pipe, 65536)
+            except BlockingIOError:
+                break
+        eventually(lambda: len(signs()) > before + 2, lambda: str(self.manager.told))
+        self.assertEqual(self.health().returncode, 0)
+
     def test_not_ready_before_it_has_seen_aws(self):
         dead = f"http://127.0.0.1:{free_port()}"
         daemon = Process("run", *self.config, "--endpoint-url", dead)
