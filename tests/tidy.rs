@@ -305,7 +305,12 @@ fn every_key_of_the_config_is_in_its_reference() {
                 known += 1;
                 // A bare secret is known only to be refused.
                 let refused = ["key", "token"].contains(&key);
-                let stands = [format!("`{key}`"), format!(".{key}`"), format!("`{key}."), format!(".{key}.")];
+                let stands = [
+                    format!("`{key}`"),
+                    format!(".{key}`"),
+                    format!("`{key}."),
+                    format!(".{key}."),
+                ];
                 if !refused && !stands.iter().any(|form| text.contains(form)) {
                     problems.push(format!("{}: `{key}` is in no reference", path.display()));
                 }

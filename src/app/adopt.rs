@@ -74,14 +74,7 @@ pub(super) async fn import(
     };
     let ports = connect(&options, &log).await.context("can not import")?;
     let (observed, scheduled) = look(&ports, SystemClock.now()).await;
-    for gap in &observed.gaps {
-        console.note(&format!(
-            "evenkeel: {} could not be read: {}",
-            gap.part, gap.why
-        ));
-    }
-    if !observed.is_complete() {
-        console.note("evenkeel: nothing is written: a config of half of what stands would look like all of it");
+    if !is_whole(&observed, console) {
         return Ok(FAILED);
     }
     let mut found = adopt(&observed, &scheduled);
@@ -118,6 +111,20 @@ async fn look(ports: &ScopePorts, now: DateTime<Utc>) -> (Observation, Vec<Obser
         .observed;
     let scheduled = all_alarms_and_schedules(ports, &mut observed).await;
     (observed, scheduled)
+}
+
+/// Whether everything was read; else says what was not.
+pub(super) fn is_whole(observed: &Observation, console: Console) -> bool {
+    for gap in &observed.gaps {
+        console.note(&format!(
+            "evenkeel: {} could not be read: {}",
+            gap.part, gap.why
+        ));
+    }
+    if !observed.is_complete() {
+        console.note("evenkeel: nothing is written: a config of half of what stands would look like all of it");
+    }
+    observed.is_complete()
 }
 
 /// Reads all alarms of the account into an observation, and all scheduled actions.

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::adopt::{CALL_TIMEOUT, all_alarms_and_schedules, refuse_what_means_nothing, select};
+use super::adopt::{
+    CALL_TIMEOUT, all_alarms_and_schedules, is_whole, refuse_what_means_nothing, select,
+};
 use super::clock::clock_at;
 use super::connect::sole_scope;
 use super::console::Console;
@@ -54,14 +56,7 @@ pub(super) async fn init(
     let now = clock_at(endpoint_url.as_deref()).await.now();
     let mut observed = look(&ports, now).await;
     let scheduled = all_alarms_and_schedules(&ports, &mut observed).await;
-    for gap in &observed.gaps {
-        console.note(&format!(
-            "evenkeel: {} could not be read: {}",
-            gap.part, gap.why
-        ));
-    }
-    if !observed.is_complete() {
-        console.note("evenkeel: nothing is written: a config of half of what stands would look like all of it");
+    if !is_whole(&observed, console) {
         return Ok(FAILED);
     }
     let mut found = adopt(&observed, &scheduled);

@@ -126,7 +126,7 @@ fn every_command_in_the_docs_is_one() {
                 .replace("--for DURATION", "--for 2h")
                 .replace("--account ID", "--account 123456789012");
             let parsed = Cli::try_parse_from(words(&filled));
-            let refused = parsed.err().filter(|error| error.use_stderr());
+            let refused = parsed.err().filter(clap::Error::use_stderr);
             // A command without what it is about is only named.
             let named = |error: &clap::Error| {
                 words(command).len() == 2

@@ -135,16 +135,21 @@ fn removal(
     }
     Some(TargetPlan {
         id: id.clone(),
-        effective: EffectiveBounds {
-            bounds: Bounds::new(held.min, held.max).unwrap_or_else(BoundsError::swapped),
-            min_source: BoundSource::Held,
-            max_source: BoundSource::Held,
-        },
+        effective: as_held(held),
         verdict: Verdict::Changes,
         actions,
         notes: Vec::new(),
         registration: registered_by(id, false, &desired.manage.owner, observed),
     })
+}
+
+/// The bounds that AWS holds, where nothing declares others.
+pub(super) fn as_held(held: &ObservedTarget) -> EffectiveBounds {
+    EffectiveBounds {
+        bounds: Bounds::new(held.min, held.max).unwrap_or_else(BoundsError::swapped),
+        min_source: BoundSource::Held,
+        max_source: BoundSource::Held,
+    }
 }
 
 /// An endpoint that was not seen in service is left alone; that of a component need not be known.

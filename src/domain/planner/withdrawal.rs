@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::super::alarm::target_alarm_prefix;
-use super::super::bounds::{BoundSource, Bounds, BoundsError, EffectiveBounds};
 use super::super::desired::{DesiredFleet, DesiredTarget, Manage, OnRemoval, Prune};
 use super::super::endpoint::EndpointStatus;
 use super::super::name::PolicyName;
@@ -13,7 +12,7 @@ use super::super::note::Note;
 use super::super::observed::{Observation, ObservedPolicyKind, ObservedTarget};
 use super::super::plan::{Action, ActionReason, Change, Effect, Plan, TargetPlan, Verdict, Wait};
 use super::super::target::TargetId;
-use super::removals::{deregistration, end_of_leases, leftovers};
+use super::removals::{as_held, deregistration, end_of_leases, leftovers};
 use super::{clamped, ended_leases, registered_by};
 
 /// Plans what takes everything of `desired.manage.owner` out of a scope, as far as `desired.only` reaches. What others
@@ -108,11 +107,7 @@ fn withdrawal(
     };
     Some(TargetPlan {
         id: id.clone(),
-        effective: EffectiveBounds {
-            bounds: Bounds::new(held.min, held.max).unwrap_or_else(BoundsError::swapped),
-            min_source: BoundSource::Held,
-            max_source: BoundSource::Held,
-        },
+        effective: as_held(held),
         verdict,
         actions,
         notes,
