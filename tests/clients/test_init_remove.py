@@ -227,12 +227,13 @@ targets:
             scaling.list_tags_for_resource = kept
 
     def test_remove_waits_for_endpoints_that_change_and_for_updates(self):
-        self.config.write_text("""
+        self.config.write_text(f"""
+daemon: {{ http: {{ listen: "127.0.0.1:{free_port()}" }} }}
 targets:
   - endpoint: calm
     variant: AllTraffic
-    bounds: { min: 2, max: 6 }
-    policies: [{ target_tracking: { metric: invocations_per_instance, target: 300 } }]
+    bounds: {{ min: 2, max: 6 }}
+    policies: [{{ target_tracking: {{ metric: invocations_per_instance, target: 300 }} }}]
 """)
         config = ["--config", str(self.config)]
         self.say("apply", "--yes", *config)
