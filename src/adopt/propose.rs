@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Adopted;
+use crate::config::wake_policy;
 use crate::domain::{
     Bounds, BoundsError, Capacity, Cooldown, CustomMetric, Datapoint, DesiredTarget,
     EndpointStatus, Metric, Observation, ObservedEndpoint, ObservedVariant, Policy, PolicyKind,
@@ -137,16 +138,28 @@ pub fn proposable(observed: &Observation) -> Proposable {
     found
 }
 
-/// A proposal for each of these: at least what runs now, and a policy as far as there is anything to go by.
+const NOT_READ: &str = "its metrics could not be read, so there is nothing to propose a target from, and without a \
+    policy nothing scales it: write one, or run `init` again when they can be read";
+
+/// A proposal for each of these: at least what runs now, and a policy as far as there is anything to go by. Without
+/// `loads` metrics could not be read.
 #[must_use]
-pub fn propose(proposable: &Proposable, loads: &Loads, observed: &Observation) -> Vec<Adopted> {
+pub fn propose(
+    proposable: &Proposable,
+    loads: Option<&Loads>,
+    observed: &Observation,
+) -> Vec<Adopted> {
     let targets = proposable.targets.iter();
     targets
         .map(|(id, running)| {
-            let (policy, why) = policy(id, loads.get(id).copied(), observed);
+            let load = loads.and_then(|loads| loads.get(id)).copied();
+            let (policy, mut why) = policy(id, load, observed);
+            if policy.is_none() && loads.is_none() {
+                NOT_READ.clone_into(&mut why);
+            }
             let needed = policy.as_ref().and_then(|policy| {
                 let running = f64::from(running.aim()?.get());
-                Some(loads.get(id)?.busiest * running / aim(policy)?)
+                Some(load?.busiest * running / aim(policy)?)
             });
             let bounds = bounds(id, *running, needed, observed);
             let from = match needed {
@@ -160,7 +173,7 @@ pub fn propose(proposable: &Proposable, loads: &Loads, observed: &Observation) -
                 ignored: BTreeMap::new(),
                 tunings: BTreeMap::new(),
                 schedules: Vec::new(),
-                policies: policy.into_iter().collect(),
+                policies: policy.into_iter().chain(wake(id, bounds, observed)).collect(),
             };
             let mut remarks = vec![
                 format!(
@@ -294,13 +307,13 @@ fn by_requests(metric: PredefinedMetric, load: Option<Load>) -> (Option<Policy>,
     );
     let why = match load.at_half {
         Some(at_half) if load.is_too_much && at_half <= known => format!(
-            "its target, {target}, is too much: its processors were more than half busy all day, and it had no less. \
-             The busiest minute had {}",
+            "its target, {target}, is too high: its processors were more than half busy all day, also in the quiet \
+             minutes that it is taken from. Lower it. The busiest minute had {} per instance",
             rounded(load.busiest)
         ),
         Some(at_half) if at_half <= known => format!(
             "its target: at {target} {unit} its processors are half busy, as the last day tells. The \
-             busiest minute had {}",
+             busiest minute had {} per instance",
             rounded(load.busiest)
         ),
         Some(_) => format!(
@@ -315,6 +328,20 @@ fn by_requests(metric: PredefinedMetric, load: Option<Load>) -> (Option<Policy>,
     };
     let policy = tracking(metric.name(), Metric::Predefined(metric), target);
     (policy, format!("{why}. A load test tells better"))
+}
+
+/// What gets an asynchronous endpoint away from zero: there, backlog per instance has no data.
+fn wake(id: &TargetId, bounds: Bounds, observed: &Observation) -> Option<Policy> {
+    let TargetId::Instances { endpoint, .. } = id else {
+        return None;
+    };
+    let sleeps = bounds.min() == Capacity::ZERO && is_async(observed.endpoints.get(endpoint));
+    let step = wake_policy(id, 1, Cooldown::SAGEMAKER_DEFAULT).filter(|_| sleeps)?;
+    let name = format!("{}-wake_from_zero", crate::domain::OwnerName::default());
+    Some(Policy {
+        name: name.parse().ok()?,
+        kind: PolicyKind::Step(step),
+    })
 }
 
 fn aim(policy: &Policy) -> Option<f64> {

@@ -70,7 +70,11 @@ impl Door {
                 () = tokio::time::sleep(LOOKS) => {}
             }
             match self.look_again() {
-                Ok(false) => told = None,
+                Ok(false) => {
+                    if told.take().is_some() {
+                        info!("certificate and token can be read again");
+                    }
+                }
                 Ok(true) => {
                     told = None;
                     info!("certificate or token changed on disk: the new one is in use");

@@ -92,11 +92,11 @@ fn clock_page(endpoint_url: &str) -> String {
 }
 
 async fn sandbox_time(page: &str) -> Option<(DateTime<Utc>, f64)> {
-    let (_, body) = get(page, PATIENCE)
-        .await
-        .ok()
-        .filter(|(status, _)| status.is_success())?;
-    let state: serde_json::Value = serde_json::from_slice(&body).ok()?;
+    let answer = get(page, PATIENCE).await.ok()?;
+    if !answer.status.is_success() {
+        return None;
+    }
+    let state: serde_json::Value = serde_json::from_slice(&answer.body).ok()?;
     let now = DateTime::parse_from_rfc3339(state.get("now")?.as_str()?).ok()?;
     Some((now.with_timezone(&Utc), state.get("speed")?.as_f64()?))
 }

@@ -134,7 +134,7 @@ impl Daemon {
         let all = connect_scopes(&config, &common, &log).await?;
         let now = clock.now();
         let current = whole_settings(&config, now).map_err(Failure::Config)?;
-        let door = Arc::new(Door::new(&config.daemon).map_err(Failure::Config)?);
+        let door = Arc::new(Door::new(&config.daemon).map_err(|p| Failure::world(p.to_string()))?);
         let directory = state_directory(&config);
         let memory = memory(directory.as_deref())?;
         let board = Arc::new(Board::new(now, current.mode, config.scopes.keys().cloned()));

@@ -3,14 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use hyper::StatusCode;
-use hyper::body::Bytes;
-
 use super::connect::load_config;
 use super::console::Console;
 use super::failure::{FAILED, Failure};
 use crate::cli::{Common, Health};
-use crate::http::{GetError, get_from_self};
+use crate::http::{Answer, GetError, get_from_self};
 
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -41,11 +38,20 @@ pub(super) async fn health(
     } else {
         Life::Alive
     };
-    let (status, body) = ask(address, life, tls, PATIENCE)
-        .await
-        .map_err(|error| Failure::world(format!("{address}: {:#}", anyhow::Error::new(error))))?;
-    console.out(&String::from_utf8_lossy(&body));
-    Ok(if status.is_success() { 0 } else { FAILED })
+    let answer = ask(address, life, tls, PATIENCE).await.map_err(|error| {
+        let hint = match &error {
+            GetError::Http(_) if !tls => "; if it serves TLS, add --tls",
+            GetError::Tls(_) => "; if it serves no TLS, leave --tls out",
+            _ => "",
+        };
+        Failure::world(format!("{address}: {:#}{hint}", anyhow::Error::new(error)))
+    })?;
+    console.out(&String::from_utf8_lossy(&answer.body));
+    Ok(if answer.status.is_success() {
+        0
+    } else {
+        FAILED
+    })
 }
 
 /// Asks whoever listens there.
@@ -54,7 +60,7 @@ pub(super) async fn ask(
     life: Life,
     tls: bool,
     patience: Duration,
-) -> Result<(StatusCode, Bytes), GetError> {
+) -> Result<Answer, GetError> {
     let path = match life {
         Life::Alive => "/healthz",
         Life::Ready => "/readyz",

@@ -40,7 +40,7 @@ pub(super) async fn init(
         && path.exists()
     {
         return Err(Failure::Usage(format!(
-            "--out {}: it exists, and is not written over",
+            "--out {}: it exists, and is not written over; name another file, or move it away",
             path.display()
         )));
     }
@@ -62,15 +62,17 @@ pub(super) async fn init(
     let mut found = adopt(&observed, &scheduled);
     let new = proposable(&observed);
     let loads = match loads(&ports, &new, &observed, now).await {
-        Ok(loads) => loads,
+        Ok(loads) => Some(loads),
         Err(why) => {
             console.note(&format!(
-                "evenkeel: metrics could not be read, so policies are left out: {why}"
+                "evenkeel: metrics could not be read, so policies on requests are left out: {why}"
             ));
-            Loads::new()
+            None
         }
     };
-    found.targets.extend(propose(&new, &loads, &observed));
+    found
+        .targets
+        .extend(propose(&new, loads.as_ref(), &observed));
     found.targets.sort_by(|a, b| a.target.id.cmp(&b.target.id));
     let refused = new.refused.iter();
     found.left_out.extend(

@@ -14,9 +14,9 @@ use super::update::confirmed;
 use crate::cli::{Asked, Common, HoldOptions, Output, OverrideOptions, ReleaseOptions};
 use crate::config::Config;
 use crate::domain::{
-    Bounds, BoundsError, Capacity, Change, Effect, Glob, Hold, Lease, Leases, MarkerKind, Mode,
-    Note, Observation, Override, Part, Safety, ScopeName, TargetId, TargetPlan, Verdict,
-    lease_marker, plan, unscalable,
+    Bounds, BoundsError, Capacity, Change, Effect, EndpointStatus, Glob, Hold, Lease, Leases,
+    MarkerKind, Mode, Note, Observation, Override, Part, Safety, ScopeName, TargetId, TargetPlan,
+    Verdict, lease_marker, plan, unscalable,
 };
 use crate::view::{effect_text, hold_text, note_text, override_text, unscalable_text, wait_text};
 
@@ -47,6 +47,17 @@ struct Scene {
 impl Scene {
     /// Looks at the targets that `target` means.
     async fn of(common: &Common, target: &str, console: Console) -> Result<Self, Failure> {
+        let scene = Self::of_any_mode(common, target, console).await?;
+        if scene.config.daemon.mode == Mode::Observe {
+            return Err(Failure::world(
+                "the config says `mode: observe`: evenkeel would not end what is asked for, so it is not begun",
+            ));
+        }
+        Ok(scene)
+    }
+
+    /// The same where nothing begins, whatever the mode.
+    async fn of_any_mode(common: &Common, target: &str, console: Console) -> Result<Self, Failure> {
         refuse_what_means_nothing(common)?;
         let mut config = load_config(common)?;
         let only = Glob::new(target);
@@ -58,11 +69,6 @@ impl Scene {
             target: Some(target.to_owned()),
             ..common.clone()
         };
-        if config.daemon.mode == Mode::Observe {
-            return Err(Failure::world(
-                "the config says `mode: observe`: evenkeel would not end what is asked for, so it is not begun",
-            ));
-        }
         let now = clock_for(&config, &common).await.0.now().trunc_subsecs(0);
         let looked = look(&config, &common, console).await?;
         warn_of_gaps(&looked, console);
@@ -224,6 +230,11 @@ fn tell_what_waits(
     if let Verdict::Waiting(wait) = &entry.verdict {
         let why = wait_text(wait);
         console.note(&format!("{id}: takes effect when it can: {why}"));
+    } else if let Some(status) = busy_with_bounds(id, observed) {
+        // A hold begins and ends at once; bounds wait.
+        console.note(&format!(
+            "{id}: its bounds change when they can: its endpoint is {status}; left alone until it is InService"
+        ));
     }
     let in_the_way: Vec<&Note> = entry
         .notes
@@ -234,6 +245,14 @@ fn tell_what_waits(
         console.note(&format!("{id}: {}", note_text(note)));
     }
     in_the_way.is_empty()
+}
+
+/// The status of an endpoint that keeps an override from beginning or ending.
+fn busy_with_bounds<'a>(id: &TargetId, observed: &'a Observation) -> Option<&'a EndpointStatus> {
+    let is_about_bounds = observed.leases(id).is_some_and(|l| l.bounds.is_some());
+    let endpoint = observed.endpoints.get(observed.endpoint_of(id)?)?;
+    let busy = Some(&endpoint.status).filter(|s| **s != EndpointStatus::InService);
+    busy.filter(|_| is_about_bounds)
 }
 
 /// Options of other commands that would be passed over in silence.
@@ -485,7 +504,7 @@ pub(super) async fn release(
     options: &ReleaseOptions,
     console: Console,
 ) -> Result<u8, Failure> {
-    let mut scene = Scene::of(common, &options.subject, console).await?;
+    let mut scene = Scene::of_any_mode(common, &options.subject, console).await?;
     let both = !options.hold && !options.bounds;
     let mut any = false;
     for (target, leases) in scene.held() {

@@ -14,12 +14,13 @@ use super::update::confirmed;
 use crate::cli::{Common, Output};
 use crate::config::Config;
 use crate::domain::{
-    CheckedPlan, Gap, Mode, Observation, ObservedSchedule, Part, Plan, ScopeName, TargetId,
-    Verdict, check_withdrawal, plan_withdrawal,
+    CheckedPlan, DesiredFleet, EndpointName, Gap, Glob, OWNER_TAG, Observation, ObservedSchedule,
+    OwnerName, Part, Plan, ScopeName, TargetId, Verdict, check_withdrawal, plan_withdrawal,
 };
 use crate::ports::{NoRequestLog, RequestLog, ScopePorts};
 use crate::runtime::Observer;
 use crate::view::{plan_json, withdrawal_text};
+use crate::web::PRODUCT;
 
 /// A daemon on this machine answers within this time, or not at all.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -32,7 +33,7 @@ struct Leaving {
 
 /// Shows what would go, asks, and removes it.
 pub(super) async fn remove(common: &Common, yes: bool, console: Console) -> Result<u8, Failure> {
-    let config = load_config(common)?;
+    let config = config_of(common)?;
     refuse_beside_a_daemon(&config).await?;
     let leaving = look(&config, common).await?;
     let plans: Vec<Plan> = leaving.values().map(|l| l.checked.plan().clone()).collect();
@@ -60,6 +61,8 @@ pub(super) async fn remove(common: &Common, yes: bool, console: Console) -> Resu
         broken += done.failed;
     }
     let left = changes.saturating_sub(made);
+    console
+        .note("A daemon that still runs with this config, here or elsewhere, would put it back.");
     console.note(&match left {
         0 => format!("{made} of {changes} removed."),
         left => format!("{made} of {changes} removed, {left} left, {broken} of them failed; it can be given again."),
@@ -73,19 +76,32 @@ pub(super) async fn remove(common: &Common, yes: bool, console: Console) -> Resu
     Ok(if left > 0 || waits { FAILED } else { 0 })
 }
 
-/// A daemon would put back within a minute what is removed.
+/// A daemon would put back within a minute what is removed. Whether it enforces is not asked: its config may be another
+/// one than this file by now.
 async fn refuse_beside_a_daemon(config: &Config) -> Result<(), Failure> {
     let daemon = &config.daemon;
-    if daemon.mode == Mode::Observe {
-        return Ok(());
-    }
     match ask(daemon.listen, Life::Alive, daemon.tls.is_some(), PATIENCE).await {
-        Err(_) => Ok(()),
-        Ok(_) => Err(Failure::world(format!(
+        Ok(answer) if answer.server.as_deref() == Some(PRODUCT) => Err(Failure::world(format!(
             "a daemon answers on {}, and would put back what is removed; stop it first",
             daemon.listen
         ))),
+        Ok(_) | Err(_) => Ok(()),
     }
+}
+
+/// The config, whole: what is ours need not be declared, so `--target` may name something that is not.
+fn config_of(common: &Common) -> Result<Config, Failure> {
+    let whole = Common {
+        target: None,
+        ..common.clone()
+    };
+    let mut config = load_config(&whole)?;
+    if let Some(glob) = &common.target {
+        for (_, fleet) in config.scopes.values_mut() {
+            fleet.only = Some(Glob::new(glob.clone()));
+        }
+    }
+    Ok(config)
 }
 
 async fn look(config: &Config, common: &Common) -> Result<BTreeMap<ScopeName, Leaving>, Failure> {
@@ -100,17 +116,8 @@ async fn look(config: &Config, common: &Common) -> Result<BTreeMap<ScopeName, Le
         let seen = observer.observe(fleet, now).await;
         let mut observed = seen.observed;
         read_all_schedules(&ports, &mut observed).await;
-        refuse_the_half_seen(&name, &observed)?;
-        let registered: Vec<TargetId> = observed.targets.keys().cloned().collect();
-        observer.read_owners_of(&registered, &mut observed).await;
-        if let Some(id) = registered
-            .iter()
-            .find(|id| !observed.owners.contains_key(*id))
-        {
-            return Err(Failure::world(format!(
-                "scope {name}: whose registration {id} is could not be read (ListTagsForResource); nothing is removed"
-            )));
-        }
+        refuse_the_half_seen(&name, fleet, &observed)?;
+        observed.owners = owners(&name, &ports, fleet, &observed).await?;
         let plan = plan_withdrawal(&seen.fleet, &observed, now);
         let checked = check_withdrawal(plan, &seen.fleet, &observed).map_err(|violations| {
             let violations: Vec<String> = violations.iter().map(ToString::to_string).collect();
@@ -119,6 +126,29 @@ async fn look(config: &Config, common: &Common) -> Result<BTreeMap<ScopeName, Le
         leaving.insert(name, Leaving { ports, checked });
     }
     Ok(leaving)
+}
+
+/// Whose the registrations are that are looked at.
+async fn owners(
+    scope: &ScopeName,
+    ports: &ScopePorts,
+    fleet: &DesiredFleet,
+    observed: &Observation,
+) -> Result<BTreeMap<TargetId, Option<OwnerName>>, Failure> {
+    let mut owners = BTreeMap::new();
+    let in_view = |id: &TargetId| fleet.only.as_ref().is_none_or(|only| id.matches(only));
+    for held in observed.targets.values().filter(|held| in_view(&held.id)) {
+        let Some(arn) = &held.arn else { continue };
+        let tags = ports.scaling.tags(arn).await.map_err(|error| {
+            Failure::world(format!(
+                "scope {scope}: whose registration {} is could not be read: {error}; nothing is removed",
+                held.id
+            ))
+        })?;
+        let owner = tags.get(OWNER_TAG).and_then(|name| name.parse().ok());
+        owners.insert(held.id.clone(), owner);
+    }
+    Ok(owners)
 }
 
 /// Scheduled actions are read whether the config of today has any or not.
@@ -138,18 +168,31 @@ async fn read_all_schedules(ports: &ScopePorts, observed: &mut Observation) {
 }
 
 /// Nothing goes on half of the facts, or in the middle of someone's update.
-fn refuse_the_half_seen(scope: &ScopeName, observed: &Observation) -> Result<(), Failure> {
+fn refuse_the_half_seen(
+    scope: &ScopeName,
+    fleet: &DesiredFleet,
+    observed: &Observation,
+) -> Result<(), Failure> {
     if let Some(gap) = observed.gaps.first() {
         return Err(Failure::world(format!(
             "scope {scope}: {} could not be read: {}; nothing is removed on half of the facts",
             gap.part, gap.why
         )));
     }
-    match observed.markers.updates.keys().next() {
-        None => Ok(()),
-        Some(endpoint) => Err(Failure::world(format!(
-            "scope {scope}: an update of endpoint {endpoint} is prepared; end it first with `evenkeel finish-update \
-             {endpoint}`"
-        ))),
+    // With `--target` an update of another endpoint does not matter.
+    let held = |endpoint: &EndpointName| {
+        let only = fleet.only.as_ref();
+        only.is_none_or(|only| only.matches(endpoint.as_str()))
+    };
+    let prepared = observed.markers.updates.keys().filter(|name| held(name));
+    let prepared: Vec<String> = prepared
+        .map(|endpoint| format!("`evenkeel finish-update {endpoint}`"))
+        .collect();
+    if prepared.is_empty() {
+        return Ok(());
     }
+    Err(Failure::world(format!(
+        "scope {scope}: updates are prepared; end them first: {}",
+        prepared.join(", ")
+    )))
 }

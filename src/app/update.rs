@@ -4,6 +4,8 @@
 //! What was registered is in the config; that an update is under way is kept in AWS. A crash in between leaves an
 //! endpoint that the daemon leaves alone and tells of, and either command can be given again.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::SubsecRound;
 
 use super::apply::execute_scope;
@@ -16,8 +18,8 @@ use super::lease::{person, refuse_what_means_nothing};
 use crate::cli::{Common, PrepareOptions};
 use crate::config::Config;
 use crate::domain::{
-    EndpointName, EndpointStatus, Glob, Mode, OWNER_TAG, ObservedTarget, PreparedUpdate, Safety,
-    ScopeName, Verdict, plan, update_marker,
+    Change, EndpointName, EndpointStatus, Glob, Mode, OWNER_TAG, ObservedTarget, PreparedUpdate,
+    Safety, ScopeName, Verdict, plan, update_marker,
 };
 use crate::view::wait_text;
 
@@ -26,7 +28,7 @@ struct Scene {
     config: Config,
     common: Common,
     scope: ScopeName,
-    looked: std::collections::BTreeMap<ScopeName, Looked>,
+    looked: BTreeMap<ScopeName, Looked>,
     endpoint: EndpointName,
 }
 
@@ -142,6 +144,30 @@ impl Scene {
         }
         Ok(unsaid)
     }
+
+    /// Scheduled actions that would be lost.
+    fn unsaid_schedules(&self) -> Result<Vec<String>, Failure> {
+        let looked = self.looked()?;
+        let manage = &looked.fleet.manage;
+        let mut unsaid = Vec::new();
+        for held in self.registered()? {
+            let declared = looked.fleet.targets.get(&held.id);
+            let is_declared = |name: &str| {
+                let schedules = declared.into_iter().flat_map(|t| &t.schedules);
+                let mut adopted = schedules.filter_map(|s| s.adopted_action.as_deref());
+                manage.is_ours(name) || adopted.any(|other| other == name)
+            };
+            let actions = looked.observed.schedules.get(&held.id);
+            let names = actions.into_iter().flatten().map(|(name, _)| name);
+            unsaid.extend(names.filter(|name| !is_declared(name)).map(|name| {
+                format!(
+                    "scheduled action `{name}` of {} is not in the config",
+                    held.id
+                )
+            }));
+        }
+        Ok(unsaid)
+    }
 }
 
 /// Deregisters the variants of an endpoint, so that it can be updated freely.
@@ -152,7 +178,8 @@ pub(super) async fn prepare(
 ) -> Result<u8, Failure> {
     let scene = Scene::of(common, &options.endpoint, console).await?;
     scene.require_in_service()?;
-    let unsaid = scene.unsaid()?;
+    let mut unsaid = scene.unsaid()?;
+    unsaid.extend(scene.unsaid_schedules()?);
     if !unsaid.is_empty() {
         return Err(Failure::world(format!(
             "deregistering deletes what the config could not bring back: {}; declare it first, or remove it",
@@ -180,7 +207,8 @@ pub(super) async fn prepare(
             held.id, held.min, held.max
         ));
     }
-    for text in lost_tags(looked, &registered).await? {
+    let tags = tags_of(looked, &registered).await?;
+    for text in lost_tags(&registered, &tags) {
         console.note(&text);
     }
     if !confirmed(
@@ -195,11 +223,18 @@ pub(super) async fn prepare(
         .0
         .now()
         .trunc_subsecs(0);
-    let update = standing.cloned().unwrap_or_else(|| PreparedUpdate {
+    let mut update = standing.cloned().unwrap_or_else(|| PreparedUpdate {
         by: person(options.by.as_deref()),
         reason: options.reason.clone(),
         since: now,
+        others: BTreeSet::new(),
     });
+    let owner = looked.fleet.manage.owner.as_str();
+    let foreign = registered.iter().zip(&tags);
+    let foreign = foreign.filter(|(_, tags)| tags.get(OWNER_TAG).is_none_or(|tag| tag != owner));
+    update
+        .others
+        .extend(foreign.filter_map(|(held, _)| held.id.variant().cloned()));
     let name = update_marker(&looked.fleet.manage.owner, endpoint);
     // The marker first: without it the daemon would register again what is deregistered next.
     let put = looked
@@ -219,13 +254,27 @@ pub(super) async fn prepare(
     Ok(0)
 }
 
-/// Tags that go with their registrations: no config says them.
-async fn lost_tags(looked: &Looked, registered: &[ObservedTarget]) -> Result<Vec<String>, Failure> {
-    let mut lost = Vec::new();
+type Tags = BTreeMap<String, String>;
+
+/// The tags of each registration.
+async fn tags_of(looked: &Looked, registered: &[ObservedTarget]) -> Result<Vec<Tags>, Failure> {
+    let mut all = Vec::new();
     for held in registered {
-        let Some(arn) = &held.arn else { continue };
-        let tags = looked.ports.scaling.tags(arn).await;
-        let tags = tags.map_err(|error| Failure::World(error.into()))?;
+        all.push(match &held.arn {
+            None => Tags::new(),
+            Some(arn) => {
+                let tags = looked.ports.scaling.tags(arn).await;
+                tags.map_err(|error| Failure::World(error.into()))?
+            }
+        });
+    }
+    Ok(all)
+}
+
+/// Tags that go with their registrations: no config says them.
+fn lost_tags(registered: &[ObservedTarget], tags: &[Tags]) -> Vec<String> {
+    let mut lost = Vec::new();
+    for (held, tags) in registered.iter().zip(tags) {
         let others: Vec<String> = tags
             .iter()
             .filter(|(key, _)| *key != OWNER_TAG)
@@ -239,7 +288,22 @@ async fn lost_tags(looked: &Looked, registered: &[ObservedTarget]) -> Result<Vec
             ));
         }
     }
-    Ok(lost)
+    lost
+}
+
+/// What others had registered does not become ours by coming back.
+fn keep_owners(looked: &mut Looked, update: &PreparedUpdate) {
+    for entry in &mut looked.plan.targets {
+        let is_others = entry
+            .id
+            .variant()
+            .is_some_and(|variant| update.others.contains(variant));
+        for action in entry.actions.iter_mut().filter(|_| is_others) {
+            if let Change::Register { owner, .. } = &mut action.change {
+                *owner = None;
+            }
+        }
+    }
 }
 
 /// Registers everything again that the config declares for an endpoint.
@@ -263,8 +327,11 @@ pub(super) async fn finish(
     scene.require_in_service()?;
     let scope = scene.scope.clone();
     if let Some(looked) = scene.looked.get_mut(&scope) {
-        looked.observed.markers.updates.remove(endpoint);
+        let update = looked.observed.markers.updates.remove(endpoint);
         looked.plan = plan(&looked.fleet, &looked.observed, looked.plan.at);
+        if let Some(update) = update {
+            keep_owners(looked, &update);
+        }
     }
     scene.looked.retain(|name, _| *name == scope);
     print_plans(&scene.looked, &[], &scene.common, console);

@@ -12,7 +12,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::build;
 use crate::domain::{Bounds, EndpointName, Expression, Zone};
 use values::{
-    account, address, at, bounds, cron, demo_speed, duration, instant, rate, speed, url, zone,
+    account, address, at, bounds, cron, demo_speed, duration, instant, rate, region, role, speed,
+    url, zone,
 };
 
 /// Keeps Amazon SageMaker endpoints at the right size.
@@ -182,10 +183,10 @@ pub enum Command {
     )]
     Import {
         /// The region; else that of the environment.
-        #[arg(long, value_name = "REGION")]
+        #[arg(long, value_name = "REGION", value_parser = region)]
         region: Option<String>,
         /// A role to assume.
-        #[arg(long, value_name = "ARN")]
+        #[arg(long, value_name = "ARN", value_parser = role)]
         assume_role: Option<String>,
     },
     /// Write a config to begin with: every endpoint that the credentials can see, in observe mode.
@@ -319,10 +320,10 @@ pub struct Health {
 #[derive(Debug, Clone, Args)]
 pub struct InitOptions {
     /// The region; else that of the environment.
-    #[arg(long, value_name = "REGION")]
+    #[arg(long, value_name = "REGION", value_parser = region)]
     pub region: Option<String>,
     /// A role to assume.
-    #[arg(long, value_name = "ARN")]
+    #[arg(long, value_name = "ARN", value_parser = role)]
     pub assume_role: Option<String>,
     /// Write here instead of to standard output; a file that exists is not written over.
     #[arg(long, value_name = "FILE")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::{Bounds, Capacity, Expression, Zone, ZoneError};
+use crate::domain::{Bounds, Capacity, Expression, Zone, ZoneError, is_region, is_role};
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| "use for example 90s, 5m or 2h".to_owned())
@@ -51,6 +51,22 @@ pub(super) fn at(text: &str) -> Result<Expression, String> {
     match expression(text)? {
         expression @ Expression::At(_) => Ok(expression),
         Expression::Cron(_) | Expression::Rate(_) => Err("this is no single time".to_owned()),
+    }
+}
+
+pub(super) fn region(text: &str) -> Result<String, String> {
+    if is_region(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("use a region, for example us-west-2".to_owned())
+    }
+}
+
+pub(super) fn role(text: &str) -> Result<String, String> {
+    if is_role(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("use the ARN of a role, for example arn:aws:iam::123456789012:role/evenkeel".to_owned())
     }
 }
 

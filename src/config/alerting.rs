@@ -202,6 +202,12 @@ pub(super) fn refuse_bare_secret(fields: &Fields<'_>, key: &str) {
     }
 }
 
+/// Capitals, digits and underscores: what else a variable may be called, a secret may look like.
+fn is_variable(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty() && name.chars().all(fits)
+}
+
 /// `KEY_env` or `KEY_file`.
 pub(super) fn read_secret(fields: &Fields<'_>, key: &str) -> Option<SecretSource> {
     let env = fields.get(&format!("{key}_env"));
@@ -211,7 +217,18 @@ pub(super) fn read_secret(fields: &Fields<'_>, key: &str) -> Option<SecretSource
             env.report("the secret is given twice", "keep the variable or the file");
             None
         }
-        (Some(env), None) => env.text().map(SecretSource::Env),
+        (Some(env), None) => {
+            let name = env.text()?;
+            if is_variable(&name) {
+                return Some(SecretSource::Env(name));
+            }
+            // What stands here may be the secret itself, so it is not shown.
+            env.report(
+                "this is no name of a variable",
+                "name it in capitals, for example `EVENKEEL_TOKEN`, and put the secret into the variable",
+            );
+            None
+        }
         (None, Some(file)) => {
             super::daemon::read_path(&file, "/run/secrets/slack").map(SecretSource::File)
         }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use super::alerting::{read_secret, refuse_bare_secret};
 use super::node::Node;
 use super::{Daemon, Scope, TlsFiles};
-use crate::domain::{DesiredFleet, Manage, Mode, OnRemoval, OwnerName, Prune, Safety, ScopeName};
+use crate::domain::{
+    DesiredFleet, Manage, Mode, OnRemoval, OwnerName, Prune, Safety, ScopeName, is_region, is_role,
+};
 
 const DAEMON_KEYS: [&str; 6] = [
     "mode",
@@ -191,17 +193,7 @@ pub(super) fn read_scopes(
 
 fn read_region(node: &Node<'_>) -> Option<String> {
     let text = node.text()?;
-    let parts: Vec<&str> = text.split('-').collect();
-    let looks_right = parts.len() >= 3
-        && parts.iter().all(|p| {
-            !p.is_empty()
-                && p.chars()
-                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
-        })
-        && parts
-            .last()
-            .is_some_and(|p| p.chars().all(|c| c.is_ascii_digit()));
-    if looks_right {
+    if is_region(&text) {
         return Some(text);
     }
     node.report(
@@ -225,7 +217,7 @@ pub(super) fn read_url(node: &Node<'_>, example: &str) -> Option<String> {
 
 fn read_role(node: &Node<'_>) -> Option<String> {
     let text = node.text()?;
-    if text.starts_with("arn:") && text.contains(":iam::") && text.contains(":role/") {
+    if is_role(&text) {
         return Some(text);
     }
     node.report(

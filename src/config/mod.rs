@@ -35,6 +35,7 @@ pub use alerting::{Address, Alerting, SecretSource, WebhookConfig, WebhookForm};
 pub use problem::{Problem, Problems};
 pub use resolved::{resolved, target_shape};
 pub use source::{Sources, VARIABLE_PREFIX, syntax_problem};
+pub use step::wake_policy;
 
 pub use watch::Watch;
 

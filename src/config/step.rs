@@ -369,6 +369,13 @@ pub(super) fn read_wake(node: &Node<'_>, target: &TargetId) -> Option<StepPolicy
         None if is_component => Cooldown::from_secs(60).ok()?,
         _ => read_cooldown(&fields, "cooldown")?,
     };
+    wake_policy(target, added, cooldown)
+}
+
+/// The step policy that wakes a target from zero: the shorthand, spelt out.
+#[must_use]
+pub fn wake_policy(target: &TargetId, added: i32, cooldown: Cooldown) -> Option<StepPolicy> {
+    let is_component = matches!(target, TargetId::Copies { .. });
     let namespace = "AWS/SageMaker";
     let (name, statistic, periods, aggregation) = if is_component {
         (

@@ -4,7 +4,7 @@
 //! name of ours, and what is asked for stands in its description. Tags would cost one call per target and pass to
 //! read; our alarms are read at every pass anyway.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
@@ -12,7 +12,7 @@ use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 use super::alarm::{ObservedAlarm, alarm_prefix};
 use super::bounds::{Bounds, Capacity};
 use super::desired::Suspension;
-use super::name::{EndpointName, OwnerName};
+use super::name::{EndpointName, OwnerName, VariantName};
 use super::target::TargetId;
 
 /// Something that is asked for until an instant.
@@ -165,6 +165,8 @@ pub struct PreparedUpdate {
     pub reason: String,
     /// Since when.
     pub since: DateTime<Utc>,
+    /// Variants whose registrations did not carry our tag, and are not to carry it when they come back.
+    pub others: BTreeSet<VariantName>,
 }
 
 /// Everything that is asked for in a scope.
@@ -311,9 +313,11 @@ impl PreparedUpdate {
     /// The description of its marker.
     #[must_use]
     pub fn describe(&self) -> String {
+        let others: Vec<&str> = self.others.iter().map(VariantName::as_str).collect();
         let fields = [
             ("update", "prepared".to_owned()),
             ("since", stamp(self.since)),
+            ("others", others.join(",")),
         ];
         described(&fields, &self.by, &self.reason)
     }
@@ -324,6 +328,13 @@ impl PreparedUpdate {
             by: fields.get("by")?.to_owned(),
             reason: fields.reason.to_owned(),
             since: fields.time("since")?,
+            // Markers of before have none.
+            others: fields
+                .get("others")
+                .unwrap_or_default()
+                .split(',')
+                .filter_map(|name| name.parse().ok())
+                .collect(),
         })
     }
 }
@@ -483,6 +494,7 @@ mod tests {
             by: "bob".to_owned(),
             reason: String::new(),
             since: at(5),
+            others: ["v".parse().unwrap(), "w".parse().unwrap()].into(),
         };
         let alarms = [
             alarm(

@@ -82,7 +82,7 @@ pub use metric::{
 };
 pub use name::{
     ComponentName, EndpointName, NameError, OwnerName, PolicyName, ProfileName, ScheduleName,
-    ScopeName, VariantName,
+    ScopeName, VariantName, is_region, is_role,
 };
 pub use note::Note;
 pub use observed::{

@@ -134,6 +134,24 @@ impl Default for OwnerName {
     }
 }
 
+/// Whether a text looks like a region, `us-west-2`.
+#[must_use]
+pub fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let plain = |part: &&str| {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        !part.is_empty() && part.chars().all(fits)
+    };
+    let ends_in_number = |part: &&str| part.chars().all(|c| c.is_ascii_digit());
+    parts.len() >= 3 && parts.iter().all(plain) && parts.last().is_some_and(ends_in_number)
+}
+
+/// Whether a text looks like the ARN of a role.
+#[must_use]
+pub fn is_role(text: &str) -> bool {
+    text.starts_with("arn:") && text.contains(":iam::") && text.contains(":role/")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
-use hyper::header::HOST;
+use hyper::header::{HOST, SERVER};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -18,6 +18,17 @@ use tokio_rustls::rustls::client::danger::{
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{self, ClientConfig, DigitallySignedStruct, SignatureScheme, crypto};
+
+/// What a GET brought.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// What the server calls itself.
+    pub server: Option<String>,
+    /// The body.
+    pub body: Bytes,
+}
 
 /// Why a GET brought nothing.
 #[derive(Debug, thiserror::Error)]
@@ -49,13 +60,13 @@ const MOST_BYTES: usize = 1024 * 1024;
 ///
 /// # Errors
 /// [`GetError`] for a URL that is not plain http, and when there is no whole answer in time.
-pub async fn get(url: &str, within: Duration) -> Result<(StatusCode, Bytes), GetError> {
+pub async fn get(url: &str, within: Duration) -> Result<Answer, GetError> {
     tokio::time::timeout(within, fetch(url))
         .await
         .map_err(|_| GetError::Timeout(within))?
 }
 
-async fn fetch(url: &str) -> Result<(StatusCode, Bytes), GetError> {
+async fn fetch(url: &str) -> Result<Answer, GetError> {
     let bad = || GetError::Url(url.to_owned());
     let rest = url.strip_prefix("http://").ok_or_else(bad)?;
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -77,7 +88,7 @@ async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     authority: &str,
     path: &str,
-) -> Result<(StatusCode, Bytes), GetError> {
+) -> Result<Answer, GetError> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(GetError::Http)?;
@@ -88,11 +99,17 @@ async fn exchange(
     let answered = async {
         let response = sender.send_request(request).await.map_err(GetError::Http)?;
         let status = response.status();
+        let server = response.headers().get(SERVER);
+        let server = server.and_then(|name| Some(name.to_str().ok()?.to_owned()));
         let body = Limited::new(response.into_body(), MOST_BYTES)
             .collect()
             .await;
         let body = body.map_err(|_| GetError::TooLong)?;
-        Ok((status, body.to_bytes()))
+        Ok(Answer {
+            status,
+            server,
+            body: body.to_bytes(),
+        })
     };
     tokio::pin!(answered);
     // The connection moves the bytes; it ends when the exchange lets go of it.
@@ -116,7 +133,7 @@ pub async fn get_from_self(
     path: &str,
     tls: bool,
     within: Duration,
-) -> Result<(StatusCode, Bytes), GetError> {
+) -> Result<Answer, GetError> {
     let authority = address.to_string();
     let fetched = async {
         let stream = TcpStream::connect(address)

@@ -25,7 +25,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 pub use access::{Access, TlsError, Token, server_tls};
-pub use client::{GetError, get, get_from_self};
+pub use client::{Answer, GetError, get, get_from_self};
 
 /// A request, read to its end.
 #[derive(Debug, Clone)]

@@ -417,6 +417,7 @@ mod tests {
                     by: String::new(),
                     reason: String::new(),
                     since: DateTime::UNIX_EPOCH,
+                    others: std::collections::BTreeSet::new(),
                 },
             }),
         ] {

@@ -41,8 +41,13 @@ pub fn withdrawal_text(plans: &[Plan], paint: Paint) -> String {
     let deregistered = plans.iter().flat_map(Plan::actions);
     let deregistered =
         deregistered.filter(|(_, action)| matches!(action.change, Change::Deregister { .. }));
+    let left_alone = plans.iter().flat_map(|plan| &plan.targets);
+    let left_alone = left_alone.filter(|entry| matches!(entry.verdict, Verdict::Waiting(_)));
     lines.push(match (changes, deregistered.count()) {
-        (0, _) => "Nothing to remove.".to_owned(),
+        (0, _) => match left_alone.count() {
+            0 => "Nothing to remove.".to_owned(),
+            n => format!("Nothing to remove now; left alone until later: {n}. Give the command again then."),
+        },
         (n, 0) => format!("{n} to remove."),
         (n, targets) => format!(
             "{n} to remove; targets that nothing scales any more, at the capacity they have: {targets}."

@@ -122,7 +122,8 @@ pub fn note_text(note: &Note) -> String {
             is_ours: true,
             others,
         } => format!(
-            "its registration stays, with evenkeel's tag: AWS would delete {} with it, which others made",
+            "its registration stays, with evenkeel's tag: AWS would delete {} with it, which others made; delete that, \
+             and give the command again",
             others.join(" and ")
         ),
         Note::RegistrationStays { is_ours: false, .. } => {
@@ -165,10 +166,13 @@ pub fn unscalable_text(why: &Unscalable) -> String {
             itself; declare its components, `component: NAME`"
             .to_owned(),
         Unscalable::Shadow => "the variant is a shadow, and AWS does not scale those".to_owned(),
-        Unscalable::RealTimeAtZero => "only asynchronous endpoints go down to zero instances; raise `bounds.min` to 1"
+        Unscalable::RealTimeAtZero => "only asynchronous endpoints go down to zero instances; raise `min` to 1, of \
+            `bounds` or of the schedule that sets it"
             .to_owned(),
         Unscalable::ConcurrencyAtZero => {
-            "provisioned concurrency does not go down to zero; raise `bounds.min` to 1".to_owned()
+            "provisioned concurrency does not go down to zero; raise `min` to 1, of `bounds` or of the schedule \
+                that sets it"
+                .to_owned()
         }
         Unscalable::AboveMaxConcurrency(limit) => format!(
             "the variant's MaxConcurrency is {limit}, and provisioned concurrency does not go above it; lower \

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use hyper::header::{ALLOW, CACHE_CONTROL};
+use hyper::header::{ALLOW, CACHE_CONTROL, SERVER};
 use hyper::{Method, StatusCode};
 use tokio::sync::watch;
 
@@ -16,6 +16,9 @@ use crate::domain::FleetSnapshot;
 use crate::http::{Handler, Request, Response};
 use crate::ports::Heartbeats;
 use crate::view::status_json;
+
+/// What the pages call their server.
+pub const PRODUCT: &str = "evenkeel";
 
 /// Makes the text of `/metrics` from a snapshot.
 pub type Scrape = Arc<dyn Fn(&FleetSnapshot) -> Result<String, String> + Send + Sync>;
@@ -119,6 +122,8 @@ impl Handler for Pages {
                 "there are / /metrics /healthz /readyz /api/v1/status\n",
             ),
         };
-        response.with_header(CACHE_CONTROL, "no-store")
+        response
+            .with_header(CACHE_CONTROL, "no-store")
+            .with_header(SERVER, PRODUCT)
     }
 }

@@ -2,11 +2,13 @@
 
 import pathlib
 import re
+import socket
 import subprocess
+import sys
 import tempfile
 import unittest
 
-from support import BINARY, ENVIRONMENT, Process, Sandbox, free_port
+from support import BINARY, ENVIRONMENT, Process, Sandbox, eventually, free_port
 
 WORLD = """
 endpoints:
@@ -40,6 +42,11 @@ INSTANCES = {"ServiceNamespace": "sagemaker", "ScalableDimension": "sagemaker:va
 
 def variant(endpoint):
     return {**INSTANCES, "ResourceId": f"endpoint/{endpoint}/variant/AllTraffic"}
+
+
+def listens(port):
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 class InitRemoveTest(unittest.TestCase):
@@ -112,12 +119,14 @@ class InitRemoveTest(unittest.TestCase):
         # 600 a minute on two that bear 900 each: a third busy, and half busy at 450.
         self.assertRegex(self.entry("endpoint: calm"), r"min: 2\n +max: 3\n(.*\n)+.* target: 4[3-6]0\b")
         # More than it bears at every minute: what it had at the least is too much still.
-        self.assertIn("is too much: its processors were more than half busy all day", text)
+        self.assertIn("is too high: its processors were more than half busy all day", text)
         self.assertRegex(self.entry("endpoint: hot"), r"target: 250\b")
         self.assertNotIn("target_tracking", self.entry("endpoint: idle"))
         self.assertIn("it had no requests within the last day", text)
         self.assertIn("ApproximateBacklogSizePerInstance", self.entry("endpoint: queue"))
         self.assertRegex(self.entry("endpoint: queue"), r"min: 0\n +max: 2")
+        # At zero there is no backlog per instance to track.
+        self.assertIn("metric:\n            namespace: AWS/SageMaker\n            name: HasBacklogWithoutCapacity", self.entry("endpoint: queue"))
         self.assertRegex(self.entry("endpoint: tiny"), r"dimension: provisioned_concurrency\n(.*\n)+ +max: 6\n")
         self.assertIn("metric: invocations_per_copy", self.entry("component: llama"))
         self.assertIn("name: cpu", self.entry("endpoint: theirs"))
@@ -148,6 +157,18 @@ class InitRemoveTest(unittest.TestCase):
         said = self.say("init", "--out", str(self.config), code=1)
         self.assertIn("the list of endpoints could not be read", said.stderr)
         self.assertFalse(self.config.exists())
+
+    def test_init_says_that_metrics_could_not_be_read(self):
+        self.sandbox.advance(3600)
+        self.fault("GetMetricData", "AccessDeniedException")
+        said = self.say("init", "--out", str(self.config))
+        self.assertIn("metrics could not be read", said.stderr)
+        text = self.config.read_text()
+        self.assertNotIn("it had no requests", text)
+        self.assertIn("its metrics could not be read, so there is nothing to propose a target from", text)
+        for wrong in (["--region", "Frankfurt"], ["--assume-role", "foo"]):
+            refused = self.say("init", *wrong, code=64)
+            self.assertIn(f"invalid value '{wrong[1]}'", refused.stderr)
 
     def fault(self, operation, code):
         self.sandbox._send("POST", "faults", {"operation": operation, "code": code, "times": 50})
@@ -240,6 +261,7 @@ targets:
         self.sandbox._send("POST", "endpoints/calm/system-update", {"seconds": 900})
         said = self.say("remove", "--yes", *config, code=1)
         self.assertIn("SystemUpdating", said.stdout)
+        self.assertIn("Nothing to remove now; left alone until later: 1", said.stdout)
         self.sandbox.advance(1000)
         self.say("prepare-update", "calm", "--yes", *config)
         said = self.say("remove", "--yes", *config, code=1)
@@ -248,6 +270,82 @@ targets:
         self.say("remove", "--yes", *config)
         found = self.everything()
         self.assertEqual([found[k] for k in ("targets", "policies", "alarms")], [[], [], []])
+
+    def test_what_others_made_stays_theirs_through_an_update(self):
+        self.put_theirs()
+        scaling = self.sandbox.scaling
+        (target,) = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+        scaling.tag_resource(ResourceARN=target["ScalableTargetARN"], Tags={"owner": "terraform"})
+        said = self.say("import", "--region", "us-east-1")
+        self.config.write_text(f'daemon: {{ http: {{ listen: "127.0.0.1:{free_port()}" }} }}\n{said.stdout}')
+        config = ["--config", str(self.config)]
+        # A scheduled action that no config names would be lost.
+        action = {**variant("theirs"), "ScheduledActionName": "by-hand"}
+        scaling.put_scheduled_action(
+            **action, Schedule="cron(0 22 * * ? *)", ScalableTargetAction={"MinCapacity": 1}
+        )
+        refused = self.say("prepare-update", "theirs", "--yes", *config, code=1)
+        self.assertIn("scheduled action `by-hand`", refused.stderr)
+        scaling.delete_scheduled_action(**action)
+        before = self.everything()
+        said = self.say("prepare-update", "theirs", "--yes", *config)
+        self.assertIn("owner=terraform", said.stderr)
+        self.say("finish-update", "theirs", "--yes", *config)
+        self.assertEqual(self.everything()["tags"], [])
+        self.assertEqual(self.say("remove", "--yes", *config).stdout, "Nothing to remove.\n")
+        after = self.everything()
+        for kind in ("targets", "policies", "actions"):
+            self.assertEqual(after[kind], before[kind])
+
+    def test_a_release_while_the_endpoint_is_busy_says_what_waits(self):
+        self.config.write_text("""
+targets:
+  - endpoint: calm
+    variant: AllTraffic
+    bounds: { min: 2, max: 6 }
+    policies: [{ target_tracking: { metric: invocations_per_instance, target: 300 } }]
+""")
+        config = ["--config", str(self.config)]
+        self.say("apply", "--yes", *config)
+        self.say("hold", "calm", "--for", "2h", "--reason", "test", *config)
+        self.say("override", "calm", "--min", "4", "--for", "2h", "--reason", "test", *config)
+        said = self.say("release", "calm", *config)
+        self.assertIn("its bounds change when they can: its endpoint is Updating", said.stderr)
+        self.assertIn("end the hold", said.stderr)
+        self.assertNotIn("end the override", said.stderr)
+        # Whoever turned evenkeel to observing can still end what stands.
+        self.sandbox.advance(1200)
+        self.config.write_text("daemon: { mode: observe }\n" + self.config.read_text())
+        said = self.say("release", "calm", "--yes", *config)
+        self.assertIn("end the override", said.stderr)
+        self.say("hold", "calm", "--for", "2h", "--reason", "test", *config, code=1)
+
+    def test_what_is_not_declared_can_be_removed_alone(self):
+        self.config.write_text("""
+targets:
+  - endpoint: calm
+    variant: AllTraffic
+    bounds: { min: 2, max: 6 }
+    policies: [{ target_tracking: { metric: invocations_per_instance, target: 300 } }]
+  - endpoint: idle
+    variant: AllTraffic
+    bounds: { min: 1, max: 2 }
+    policies: [{ target_tracking: { metric: invocations_per_instance, target: 300 } }]
+""")
+        config = ["--config", str(self.config)]
+        self.say("apply", "--yes", *config)
+        port = free_port()
+        self.config.write_text(f'daemon: {{ mode: observe, http: {{ listen: "127.0.0.1:{port}" }} }}\ntargets: []\n')
+        # Someone who listens there, and is no evenkeel, is not asked to stop.
+        stranger = subprocess.Popen(
+            [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self.addCleanup(stranger.wait)
+        self.addCleanup(stranger.terminate)
+        eventually(lambda: listens(port))
+        self.say("remove", "--target", "idle", "--yes", *config)
+        self.assertEqual([t[0] for t in self.everything()["targets"]], ["endpoint/calm/variant/AllTraffic"])
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ use crate::world::{THREE, THREE_CONFIG, standing_sandbox};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 async fn page(url: &str) -> (StatusCode, String) {
-    let (status, body) = get(url, PATIENCE).await.unwrap();
+    let answer = get(url, PATIENCE).await.unwrap();
+    let (status, body) = (answer.status, answer.body);
     (status, String::from_utf8(body.to_vec()).unwrap())
 }
 

@@ -249,6 +249,9 @@ fn why(evidence: &Evidence, views: &[View<'_>], at: DateTime<Utc>) -> String {
                 theirs along."
             .to_owned();
     }
+    if views.is_empty() {
+        return "Nothing asked it to scale, and nothing can: it has no policy.".to_owned();
+    }
     "Nothing asked it to scale: no alarm was in ALARM.".to_owned()
 }
 
