@@ -488,6 +488,7 @@ pub(super) async fn run(common: &Common, options: &Run, console: Console) -> Res
     let (targets, mode) = (config.target_count(), config.daemon.mode);
     let scheme = config.daemon.tls.as_ref().map_or("http", |_| "https");
     let selections = config.selection_count();
+    let needs_token = config.daemon.token.is_some();
     let parts = Parts {
         config,
         common: common.clone(),
@@ -506,6 +507,12 @@ pub(super) async fn run(common: &Common, options: &Run, console: Console) -> Res
         mode.label(),
         daemon.address
     );
+    if !daemon.address.ip().is_loopback() && !needs_token {
+        info!(
+            "whoever reaches {} sees the pages; `daemon.http.token_file` would ask for a token",
+            daemon.address
+        );
+    }
     daemon.supervise(supervisor, signals).await?;
     info!("stopped");
     Ok(0)

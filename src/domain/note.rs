@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::desired::Suspension;
 use super::lease::{Hold, Lease, Override};
-use super::name::PolicyName;
+use super::name::{OwnerName, PolicyName};
 use super::observed::Gap;
 use super::scalable::Unscalable;
 
@@ -83,6 +83,8 @@ pub enum Note {
         /// Until when.
         until: DateTime<Utc>,
     },
+    /// The registration carries the tag of another owner: where two declare one target, each undoes the other's work.
+    OtherOwner(OwnerName),
     /// `remove` leaves the registration: someone else made it, or put something on it that would go with it.
     RegistrationStays {
         /// Whether it carries our tag.
@@ -111,6 +113,7 @@ impl Note {
             | Self::ForeignSchedule { .. }
             | Self::LeftToAws { .. }
             | Self::RegistrationStays { .. }
+            | Self::OtherOwner(_)
             | Self::Overridden(_) => false,
             Self::TypeTaken { .. }
             | Self::MetricTaken { .. }

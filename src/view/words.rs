@@ -118,6 +118,10 @@ pub fn note_text(note: &Note) -> String {
             "AWS holds other bounds, and is about to run what is due; mended at {} if it has not",
             until.format("%H:%M:%S UTC")
         ),
+        Note::OtherOwner(owner) => format!(
+            "its registration carries the tag of `{owner}`, another `manage.owner`: where two declare one target, each \
+             undoes the other's work"
+        ),
         Note::RegistrationStays {
             is_ours: true,
             others,

@@ -320,6 +320,17 @@ targets:
         self.assertIn("end the override", said.stderr)
         self.say("hold", "calm", "--for", "2h", "--reason", "test", *config, code=1)
 
+    def test_a_plan_names_another_owner(self):
+        self.put_theirs()
+        scaling = self.sandbox.scaling
+        (target,) = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+        scaling.tag_resource(ResourceARN=target["ScalableTargetARN"], Tags={"evenkeel:owner": "blue"})
+        said = self.say("import", "--region", "us-east-1").stdout
+        self.config.write_text(said.replace("max: 3", "max: 5"))
+        planned = self.say("plan", "--config", str(self.config), code=2).stdout
+        self.assertIn("carries the tag of `blue`", planned)
+        self.assertEqual(self.say("remove", "--config", str(self.config)).stdout, "Nothing to remove.\n")
+
     def test_what_is_not_declared_can_be_removed_alone(self):
         self.config.write_text("""
 targets:

@@ -66,7 +66,10 @@ fn plan_target(
         effective: effective.clone(),
         verdict: Verdict::Converged,
         actions: Vec::new(),
-        notes: lease_notes(leases, now),
+        notes: lease_notes(leases, now)
+            .into_iter()
+            .chain(other_owner(&target.id, &manage.owner, observed))
+            .collect(),
         registration: registered_by(&target.id, true, &manage.owner, observed),
     };
     if let Some(wait) = reason_to_wait(&target.id, observed) {
@@ -212,6 +215,12 @@ fn registered_by(
         (false, true) => Who::Adopted,
         (false, false) => Who::Unknown,
     })
+}
+
+/// Another owner's tag, where tags were read.
+fn other_owner(id: &TargetId, owner: &OwnerName, observed: &Observation) -> Option<Note> {
+    let tag = observed.owners.get(id)?.as_ref()?;
+    (tag != owner).then(|| Note::OtherOwner(tag.clone()))
 }
 
 fn lease_notes(leases: Option<&Leases>, now: DateTime<Utc>) -> Vec<Note> {
