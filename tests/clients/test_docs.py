@@ -13,7 +13,7 @@ import sys
 import tempfile
 import unittest
 
-from support import BINARY, ENVIRONMENT, ROOT
+from support import BINARY, ENVIRONMENT, ROOT, Sandbox
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 END = "-- end of command --"
@@ -107,6 +107,39 @@ class DocsTest(unittest.TestCase):
                     self.fail(f"$ {command}\n-- expected:\n" + "\n".join(expected) + f"\n-- printed:\n{said}")
         finally:
             shell.stop()
+
+    def test_the_config_and_the_commands_of_the_readme_do_what_they_say(self):
+        text = (ROOT / "README.md").read_text()
+        config = re.search(r"```yaml\n(# evenkeel\.yaml\n.*?)```", text, re.S).group(1)
+        # As it stands there, but for what a test can not have: a terminal to ask on, an address that is free.
+        said = re.findall(r"^(evenkeel \w+ +--config evenkeel\.yaml) +# (.*)$", text, re.M)
+        self.assertEqual([command.split()[1] for command, _ in said], ["validate", "plan", "apply", "run"])
+        with tempfile.TemporaryDirectory() as held:
+            directory = pathlib.Path(held)
+            (directory / "evenkeel.yaml").write_text(config)
+            (directory / "world.yaml").write_text(
+                "region: us-west-2\nendpoints:\n  - name: chat\n    variants: [{ name: AllTraffic, "
+                "instance_type: ml.m5.xlarge, instances: 2 }]\n"
+            )
+            sandbox = Sandbox("--world", str(directory / "world.yaml"))
+            self.addCleanup(sandbox.stop)
+            environment = {**ENVIRONMENT, "AWS_ENDPOINT_URL": sandbox.url}
+            ends = {"validate": 0, "plan": 2, "apply": 0}
+            for command, _ in said[:3]:
+                words = command.split()[1:] + (["--yes"] if "apply" in command else [])
+                done = subprocess.run(
+                    [BINARY, *words], cwd=directory, env=environment, capture_output=True, text=True, timeout=60
+                )
+                self.assertEqual(done.returncode, ends[words[0]], f"{command}\n{done.stdout}{done.stderr}")
+            daemon = subprocess.Popen(
+                [BINARY, *said[3][0].split()[1:], "--listen", "127.0.0.1:0"],
+                cwd=directory, env=environment, stderr=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            line = daemon.stderr.readline()
+            daemon.terminate()
+            rest = daemon.communicate(timeout=30)[1]
+            self.assertIn("supervising 1 targets in enforce mode", line + rest)
+            self.assertEqual(daemon.returncode, 0, rest)
 
     def test_the_comparison_compares(self):
         self.assertTrue(fits(["a … c", "…", "z"], ["a b c", "x", "y", "z"]))
