@@ -76,6 +76,17 @@ class ProgramTest(unittest.TestCase):
         self.assertIn("target-feature=+crt-static", text)
 
 
+    def test_what_the_image_is_built_from_is_enough_to_build_it(self):
+        with tempfile.TemporaryDirectory() as held:
+            for line in (ROOT / ".dockerignore").read_text().split():
+                if line.startswith("!"):
+                    source, target = ROOT / line[1:], pathlib.Path(held) / line[1:]
+                    shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+            environment = {**os.environ, "CARGO_TARGET_DIR": str(ROOT / "target")}
+            command = ["cargo", "check", "--locked", "--quiet", "--bin", "evenkeel"]
+            subprocess.run(command, cwd=held, env=environment, check=True, timeout=600)
+
+
 class DebianTest(unittest.TestCase):
     def setUp(self):
         held = tempfile.TemporaryDirectory()
