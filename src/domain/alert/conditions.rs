@@ -204,7 +204,18 @@ fn drift_unresolved(target: &TargetSnapshot, view: View<'_>) -> Condition {
         ));
     }
     match &target.verdict {
-        Verdict::Changes => Condition::met("AWS holds it differently than the config says"),
+        Verdict::Changes => {
+            let what = match target.registered {
+                None => "it is not registered",
+                Some(_) => "AWS holds it differently than the config says",
+            };
+            let why = if view.enforces() {
+                ""
+            } else {
+                "; `mode: observe` writes nothing, `plan` says what it would"
+            };
+            Condition::met(format!("{what}{why}"))
+        }
         Verdict::Converged | Verdict::Held => Condition::Clear,
         Verdict::Waiting(_) => Condition::Unknown,
     }
