@@ -215,7 +215,11 @@ def front(url, certificate, key):
         def log_message(self, *_):
             pass
 
-    server = http.server.ThreadingHTTPServer((ADDRESS, 443), Handler)
+    class Server(http.server.ThreadingHTTPServer):
+        def handle_error(self, *_):
+            """A client that hangs up is no fault of this test."""
+
+    server = Server((ADDRESS, 443), Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     server.socket = context.wrap_socket(server.socket, server_side=True)
