@@ -65,6 +65,19 @@ class InitRemoveTest(unittest.TestCase):
         self.assertEqual(said.returncode, code, said.stdout + said.stderr)
         return said
 
+    def declare(self, **bounds):
+        """A config with endpoints of these bounds, whose daemon would listen where nobody does."""
+        lines = [f'daemon: {{ http: {{ listen: "127.0.0.1:{free_port()}" }} }}']
+        lines += ["targets:"] if bounds else []
+        for endpoint, (least, most) in bounds.items():
+            lines += [
+                f"  - endpoint: {endpoint}",
+                "    variant: AllTraffic",
+                f"    bounds: {{ min: {least}, max: {most} }}",
+                "    policies: [{ target_tracking: { metric: invocations_per_instance, target: 300 } }]",
+            ]
+        self.config.write_text("\n".join(lines) + "\n")
+
     def put_theirs(self, target=40.0):
         """What someone made by hand, with two mistakes that the lint objects to."""
         scaling = self.sandbox.scaling
@@ -248,14 +261,7 @@ targets:
             scaling.list_tags_for_resource = kept
 
     def test_remove_waits_for_endpoints_that_change_and_for_updates(self):
-        self.config.write_text(f"""
-daemon: {{ http: {{ listen: "127.0.0.1:{free_port()}" }} }}
-targets:
-  - endpoint: calm
-    variant: AllTraffic
-    bounds: {{ min: 2, max: 6 }}
-    policies: [{{ target_tracking: {{ metric: invocations_per_instance, target: 300 }} }}]
-""")
+        self.declare(calm=(2, 6))
         config = ["--config", str(self.config)]
         self.say("apply", "--yes", *config)
         self.sandbox._send("POST", "endpoints/calm/system-update", {"seconds": 900})
@@ -277,7 +283,8 @@ targets:
         (target,) = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
         scaling.tag_resource(ResourceARN=target["ScalableTargetARN"], Tags={"owner": "terraform"})
         said = self.say("import", "--region", "us-east-1")
-        self.config.write_text(f'daemon: {{ http: {{ listen: "127.0.0.1:{free_port()}" }} }}\n{said.stdout}')
+        self.declare()
+        self.config.write_text(self.config.read_text() + said.stdout)
         config = ["--config", str(self.config)]
         # A scheduled action that no config names would be lost.
         action = {**variant("theirs"), "ScheduledActionName": "by-hand"}
@@ -298,13 +305,7 @@ targets:
             self.assertEqual(after[kind], before[kind])
 
     def test_a_release_while_the_endpoint_is_busy_says_what_waits(self):
-        self.config.write_text("""
-targets:
-  - endpoint: calm
-    variant: AllTraffic
-    bounds: { min: 2, max: 6 }
-    policies: [{ target_tracking: { metric: invocations_per_instance, target: 300 } }]
-""")
+        self.declare(calm=(2, 6))
         config = ["--config", str(self.config)]
         self.say("apply", "--yes", *config)
         self.say("hold", "calm", "--for", "2h", "--reason", "test", *config)
@@ -315,7 +316,7 @@ targets:
         self.assertNotIn("end the override", said.stderr)
         # Whoever turned evenkeel to observing can still end what stands.
         self.sandbox.advance(1200)
-        self.config.write_text("daemon: { mode: observe }\n" + self.config.read_text())
+        self.config.write_text(self.config.read_text().replace("daemon: {", "daemon: { mode: observe,"))
         said = self.say("release", "calm", "--yes", *config)
         self.assertIn("end the override", said.stderr)
         self.say("hold", "calm", "--for", "2h", "--reason", "test", *config, code=1)
@@ -326,23 +327,14 @@ targets:
         (target,) = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
         scaling.tag_resource(ResourceARN=target["ScalableTargetARN"], Tags={"evenkeel:owner": "blue"})
         said = self.say("import", "--region", "us-east-1").stdout
-        self.config.write_text(said.replace("max: 3", "max: 5"))
+        self.declare()
+        self.config.write_text(self.config.read_text() + said.replace("max: 3", "max: 5"))
         planned = self.say("plan", "--config", str(self.config), code=2).stdout
         self.assertIn("carries the tag of `blue`", planned)
         self.assertEqual(self.say("remove", "--config", str(self.config)).stdout, "Nothing to remove.\n")
 
     def test_what_is_not_declared_can_be_removed_alone(self):
-        self.config.write_text("""
-targets:
-  - endpoint: calm
-    variant: AllTraffic
-    bounds: { min: 2, max: 6 }
-    policies: [{ target_tracking: { metric: invocations_per_instance, target: 300 } }]
-  - endpoint: idle
-    variant: AllTraffic
-    bounds: { min: 1, max: 2 }
-    policies: [{ target_tracking: { metric: invocations_per_instance, target: 300 } }]
-""")
+        self.declare(calm=(2, 6), idle=(1, 2))
         config = ["--config", str(self.config)]
         self.say("apply", "--yes", *config)
         port = free_port()
